@@ -1,0 +1,45 @@
+"""What is known of a model before and after it is loaded."""
+
+from dataclasses import dataclass
+
+EMBEDDED = "embedded"
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """A line of the catalogue, fixed when the server starts."""
+
+    name: str  # what requests, links and the menu say
+    source: str  # a folder or a hub name; never taken from a browser
+    is_local: bool
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """Sizes of a loaded model."""
+
+    name: str
+    architecture: str  # "GPT2LMHeadModel"
+    layers: int
+    heads: int
+    key_value_heads: int
+    d_model: int
+    d_head: int
+    vocabulary: int
+    context: int  # tokens
+    parameters: int
+    device: str
+    dtype: str
+    prepends_bos: bool  # TransformerLens' habit for this model
+    seconds: float  # to load
+
+
+@dataclass(frozen=True)
+class ModelStatus:
+    """Where a model stands."""
+
+    entry: ModelEntry
+    state: str  # "not loaded", "loading", "ready", "failed"
+    info: ModelInfo | None = None
+    message: str = ""  # progress or the reason of the failure

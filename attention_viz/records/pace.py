@@ -1,0 +1,27 @@
+"""How a long measurement shares the device, tells how far it is, and can be stopped."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from attention_viz.records.errors import Cancelled
+
+
+class Pace:
+    """Handed to every analysis; this base class neither waits, reports nor stops.
+
+    `turn` wraps each chunk of device work (at most about 250 ms); `report` is called between
+    chunks and raises Cancelled where the work was asked to stop. `partial` is the record so far.
+    """
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        yield
+
+    def report(self, done: int, total: int, partial: Any = None) -> None:
+        if self.is_cancelled:
+            raise Cancelled("Cancelled.")
+
+    @property
+    def is_cancelled(self) -> bool:
+        return False
