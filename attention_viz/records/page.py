@@ -53,6 +53,7 @@ class PageState:
 
     @property
     def question(self) -> Question:
+        """What is asked; the token to flip to is the distractor where none was chosen."""
         return Question(
             model=self.model,
             prompt=self.prompt,
@@ -60,7 +61,7 @@ class PageState:
             bos=self.bos,
             counterfactual=self.counterfactual or None,
             answer=self.answer,
-            distractor=self.distractor,
+            distractor=self.flip_to if self.distractor is None else self.distractor,
         )
 
     @property

@@ -14,7 +14,7 @@ class Question:
     position: int = -1  # read-out; beginning of text counts; negative counts from the end
     bos: bool | None = None  # prepend beginning of text; None = as the model is used to
     counterfactual: str | None = None  # a prompt with the same number of tokens
-    answer: int | None = None  # token id; None = the clean top-1
+    answer: int | None = None  # token id; None = the clean top-1 (never the distractor)
     distractor: int | None = None  # token id; None = the clean runner-up (never the answer)
 
 

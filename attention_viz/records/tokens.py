@@ -4,11 +4,17 @@ from collections import Counter
 from dataclasses import dataclass
 
 _VISIBLE = str.maketrans({" ": "␣", "\n": "⏎", "\t": "⇥", "\r": "␍"})
+_BLANK = {ord(visible): chr(blank) for blank, visible in _VISIBLE.items()}
 
 
 def show(text: str) -> str:
     """The text with blanks made visible: " Mary" → "␣Mary"."""
     return text.translate(_VISIBLE)
+
+
+def unshow(text: str) -> str:
+    """What `show` made visible as it was: "␣Mary" → " Mary"."""
+    return text.translate(_BLANK)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,177 @@
+"""The circuit of chosen heads: every number of the graph is measured here.
+
+Edges between heads and into the logits: direct path patching; the writer's z becomes that of the
+counterfactual prompt where there is one, else what the intervention makes of it. Token edges: the
+attention weights of the row in which the head matters most, found by replacing its z at one
+position at a time. Nodes: direct contributions and roles.
+"""
+
+import time
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from attention_viz.analysis.attention import run_clean
+from attention_viz.analysis.contributions import direct_contributions
+from attention_viz.analysis.edits import Edit, Replace, edit_of
+from attention_viz.analysis.metrics import read_metric
+from attention_viz.analysis.one_pass import Candidate, evaluate
+from attention_viz.analysis.path_patching import (
+    patch_into_heads,
+    patch_into_logits,
+    paths_between,
+)
+from attention_viz.analysis.question import Asked, ask
+from attention_viz.analysis.roles import head_roles
+from attention_viz.models.loading import LoadedModel
+from attention_viz.records.ablation import Ablation, AblationKind
+from attention_viz.records.circuit import (
+    Circuit,
+    CircuitEdge,
+    CircuitNode,
+    CircuitRequest,
+    Contribution,
+    Via,
+)
+from attention_viz.records.ids import HeadId
+from attention_viz.records.metrics import Metric
+from attention_viz.records.pace import Pace
+from attention_viz.records.roles import HeadRole, RolesRequest
+
+OUTPUT = "logits"
+
+
+def measure_circuit(
+    model: LoadedModel, request: CircuitRequest, pace: Pace | None = None
+) -> Circuit:
+    """Nodes and edges of the chosen heads. Raises BadInput where they can't be measured."""
+    started = time.perf_counter()
+    asked = ask(model, request.question, pace)
+    heads = tuple(sorted(asked.need_heads(request.heads)))
+    contributions = direct_contributions(asked)
+    roles = {each.head: each for each in head_roles(model, _roles_of(request), pace).roles}
+    patch, patched_with = _patch_of(asked, request.ablation)
+    written = {head: _written(asked, head, patch) for head in heads}
+    into_logits = patch_into_logits(asked, written)
+    between = list(_between(asked, heads, written))
+    ablated, rows = _ablated_and_rows(asked, heads, request, patch)
+    from_tokens = _from_tokens(asked, heads, rows, request.tokens_per_head)
+    edges = [CircuitEdge(str(h), OUTPUT, Via.LOGITS, v) for h, v in into_logits.items()]
+    return Circuit(
+        request=request,
+        tokens=asked.tokens,
+        position=asked.position,
+        answer=asked.answer_token,
+        distractor=asked.distractor_token,
+        baseline=(asked.logits[asked.answer] - asked.logits[asked.distractor]).item(),
+        ablated=ablated,
+        nodes=tuple(_nodes(asked, heads, contributions, roles, from_tokens)),
+        edges=(*from_tokens, *between, *edges),
+        contributions=contributions,
+        patched_with=patched_with,
+        evaluations=len(between) + len(into_logits) + 1 + len(heads) * len(_positions(asked)),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _roles_of(request: CircuitRequest) -> RolesRequest:
+    return RolesRequest(request.question)
+
+
+def _patch_of(asked: Asked, ablation: Ablation) -> tuple[Edit, str]:
+    """What replaces the writers' z, and how that is called."""
+    if asked.read.counterfactual is not None:
+        resample = Ablation(AblationKind.RESAMPLE, positions=ablation.positions)
+        return edit_of(asked, resample), "its value in the counterfactual prompt (resample)"
+    return edit_of(asked, ablation), f"the ablated value ({ablation.label})"
+
+
+def _written(asked: Asked, head: HeadId, patch: Edit) -> Float[Tensor, "pos d_model"]:
+    """How the patch changes what the head writes."""
+    with asked.pace.turn():
+        change = _patched(asked, head, patch) - asked.run.z[head.layer][0, :, head.head]
+        return change @ asked.decoder.output_weights(head.layer)[head.head]
+
+
+def _patched(asked: Asked, head: HeadId, patch: Edit) -> Float[Tensor, "pos d_head"]:
+    clean = asked.run.z[head.layer][:, :, head.head]
+    return patch(head.layer, torch.tensor([head.head], device=clean.device), clean)[0]
+
+
+def _between(asked: Asked, heads: Sequence[HeadId], written: dict):
+    """Edges between the heads, reported as they are measured."""
+    paths = paths_between(heads)
+    done = 0
+    for chunk, effects in patch_into_heads(asked, paths, written):
+        done += len(chunk)
+        asked.pace.report(done, len(paths))
+        for path, effect in zip(chunk, effects, strict=True):
+            yield CircuitEdge(str(path.writer), str(path.reader), path.via, effect)
+
+
+def _ablated_and_rows(
+    asked: Asked, heads: tuple[HeadId, ...], request: CircuitRequest, patch: Edit
+) -> tuple[float, dict[HeadId, int]]:
+    """Logit difference with all heads ablated, and each head's position of greatest effect."""
+    positions = _positions(asked)
+    values = [z[0].clone() for z in asked.run.z]
+    for head in heads:
+        values[head.layer][:, head.head] = _patched(asked, head, patch)
+    singles = [Replace((position,), values) for position in positions]
+    candidates = [Candidate(heads, edit_of(asked, request.ablation))]
+    candidates += [Candidate((head,), edit) for head in heads for edit in singles]
+    measured = torch.empty(len(candidates), dtype=asked.logits.dtype)
+    for indices, found in evaluate(asked, candidates, lambda logits: _difference(asked, logits)):
+        measured[indices] = found
+        asked.pace.report(len(indices), len(candidates))
+    clean = _difference(asked, asked.logits[None])
+    effects = (measured[1:] - clean).abs().reshape(len(heads), len(positions))
+    rows = {head: positions[int(row.argmax())] for head, row in zip(heads, effects, strict=True)}
+    return measured[0].item(), rows
+
+
+def _difference(asked: Asked, logits: Tensor) -> Tensor:
+    return read_metric(asked, Metric.LOGIT_DIFF, logits).cpu()
+
+
+def _positions(asked: Asked) -> range:
+    """Positions that the read-out can see."""
+    return range(asked.position + 1)
+
+
+def _from_tokens(
+    asked: Asked, heads: Sequence[HeadId], rows: dict[HeadId, int], most: int
+) -> tuple[CircuitEdge, ...]:
+    """The strongest attention weights of each head, in the row where the head matters most."""
+    run = run_clean(asked)
+    edges = []
+    for head in heads:
+        row = rows[head]
+        weights = run.pattern[head.layer][0, head.head, row, : row + 1]
+        best = weights.topk(min(most, row + 1))
+        for weight, position in zip(best.values.tolist(), best.indices.tolist(), strict=True):
+            edges.append(
+                CircuitEdge(f"token:{position}", str(head), Via.ATTENTION, weight, position=row)
+            )
+    return tuple(edges)
+
+
+def _nodes(
+    asked: Asked,
+    heads: Sequence[HeadId],
+    contributions: Sequence[Contribution],
+    roles: dict[HeadId, HeadRole],
+    from_tokens: Sequence[CircuitEdge],
+):
+    """Tokens that an edge starts from, the heads, the output."""
+    labels = asked.tokens.labels
+    for position in sorted({int(edge.source.partition(":")[2]) for edge in from_tokens}):
+        yield CircuitNode(f"token:{position}", "token", labels[position], position=position)
+    written = {each.component: each.value for each in contributions}
+    for head in heads:
+        name = str(head)
+        yield CircuitNode(name, "head", name, head, None, written[name], roles[head])
+    difference = f"{asked.answer_token.shown} − {asked.distractor_token.shown}"
+    yield CircuitNode(OUTPUT, "output", difference)

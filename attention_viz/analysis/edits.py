@@ -1,0 +1,159 @@
+"""What an ablation does to z, one class per way of editing, one registry line per kind.
+
+An edit is applied to rows of z `[row, pos, d_head]`, one head each. Where positions are chosen,
+only those change.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from attention_viz.analysis.question import Asked, ids_of
+from attention_viz.records.ablation import Ablation, AblationKind
+from attention_viz.records.errors import BadInput
+
+Rows = Float[Tensor, "row pos d_head"]
+
+
+@dataclass(frozen=True, eq=False)
+class Edit(ABC):
+    """Changes z of some heads at some positions."""
+
+    positions: tuple[int, ...] | None  # None = everywhere
+
+    def __call__(self, layer: int, heads: Int[Tensor, " row"], z: Rows) -> Rows:
+        """Edited rows; row i is head `heads[i]` of `layer`."""
+        edited = self.edit(layer, heads, z)
+        if self.positions is None:
+            return edited
+        kept = z.clone()
+        kept[:, list(self.positions)] = edited[:, list(self.positions)]
+        return kept
+
+    @abstractmethod
+    def edit(self, layer: int, heads: Int[Tensor, " row"], z: Rows) -> Rows:
+        """Edited rows, as if everywhere."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scale(Edit):
+    """z times a factor."""
+
+    factor: float
+
+    def edit(self, layer, heads, z):
+        # Not z * 0: that keeps an infinity or a nan that zero ablation has to remove.
+        return torch.zeros_like(z) if self.factor == 0 else z * self.factor
+
+
+@dataclass(frozen=True, eq=False)
+class Replace(Edit):
+    """z replaced by fixed values, e.g. those of another prompt."""
+
+    values: list[Float[Tensor, "pos head d_head"]]  # by layer
+
+    def edit(self, layer, heads, z):
+        return self.values[layer][:, heads].transpose(0, 1).expand_as(z)
+
+
+@dataclass(frozen=True, eq=False)
+class Reorder(Edit):
+    """z of position i becomes z of position order[i]."""
+
+    order: Int[Tensor, " pos"]
+
+    def edit(self, layer, heads, z):
+        return z[:, self.order]
+
+
+@dataclass(frozen=True, eq=False)
+class Sparsify(Edit):
+    """Entries of z smaller in size than the threshold become 0."""
+
+    threshold: float
+
+    def edit(self, layer, heads, z):
+        return z.masked_fill(z.abs() < self.threshold, 0)
+
+
+def edit_of(asked: Asked, ablation: Ablation) -> Edit:
+    """The edit an ablation means for this question.
+
+    Raises BadInput: positions out of range, resample without a counterfactual.
+    """
+    positions = _resolve_positions(ablation.positions, len(asked.tokens))
+    return _MAKERS[ablation.kind](asked, ablation, positions)
+
+
+def _scale(asked: Asked, ablation: Ablation, positions) -> Edit:
+    return Scale(positions, 0.0 if ablation.kind is AblationKind.ZERO else ablation.scale)
+
+
+def _resample(asked: Asked, ablation: Ablation, positions) -> Edit:
+    return Replace(positions, [z[0] for z in asked.counterfactual.z])
+
+
+def _permute(asked: Asked, ablation: Ablation, positions) -> Edit:
+    """One seeded shuffle of the chosen positions, all but beginning of text by default."""
+    chosen = positions or tuple(range(1 if asked.tokens.bos else 0, len(asked.tokens)))
+    generator = torch.Generator().manual_seed(ablation.seed)
+    shuffled = torch.randperm(len(chosen), generator=generator)
+    order = torch.arange(len(asked.tokens))
+    order[list(chosen)] = torch.tensor(chosen, dtype=torch.long)[shuffled]
+    return Reorder(positions, order.to(asked.decoder.device))
+
+
+def _sparsify(asked: Asked, ablation: Ablation, positions) -> Edit:
+    if not ablation.threshold >= 0:
+        raise BadInput(f"A threshold of {ablation.threshold:g} is negative.", "Choose 0 or more.")
+    return Sparsify(positions, ablation.threshold)
+
+
+def _mean(asked: Asked, ablation: Ablation, positions) -> Edit:
+    """One vector per head over the prompt's own positions without beginning of text; with
+    references, their mean per position where all have the prompt's length, else one vector."""
+    if not ablation.references:
+        first = 1 if asked.tokens.bos and len(asked.tokens) > 1 else 0
+        return Replace(positions, [z[0, first:].mean(0, keepdim=True) for z in asked.run.z])
+    bos = asked.read.question.bos
+    prompts = [asked.vocabulary.tokenize(text, bos, "reference") for text in ablation.references]
+    with asked.pace.turn():
+        runs = [asked.decoder.run(ids_of(tokens)) for tokens in prompts]
+    layers = range(asked.decoder.layers)
+    if all(len(tokens) == len(asked.tokens) for tokens in prompts):
+        return Replace(positions, [torch.cat([run.z[i] for run in runs]).mean(0) for i in layers])
+    skipped = [1 if tokens.bos else 0 for tokens in prompts]
+    pooled = [
+        torch.cat([run.z[i][0, skip:] for run, skip in zip(runs, skipped, strict=True)])
+        for i in layers
+    ]
+    return Replace(positions, [z.mean(0, keepdim=True) for z in pooled])
+
+
+_MAKERS: dict[AblationKind, Callable[..., Edit]] = {
+    AblationKind.ZERO: _scale,
+    AblationKind.SCALE: _scale,
+    AblationKind.MEAN: _mean,
+    AblationKind.RESAMPLE: _resample,
+    AblationKind.PERMUTE: _permute,
+    AblationKind.SPARSIFY: _sparsify,
+}
+
+
+def _resolve_positions(positions: tuple[int, ...] | None, length: int) -> tuple[int, ...] | None:
+    """Negative positions count from the end. Raises BadInput for one out of range."""
+    if positions is None:
+        return None
+    for position in positions:
+        if not -length <= position < length:
+            raise BadInput(
+                f"Position {position} is out of range: the prompt has {length} tokens.",
+                f"Choose from 0 to {length - 1}.",
+            )
+    if not positions:
+        raise BadInput("No positions are chosen.", "Name at least one, or leave them out.")
+    return tuple(sorted({position % length for position in positions}))

@@ -1,0 +1,194 @@
+"""The one-pass ("staircase") evaluation of many ablations of one prompt.
+
+A candidate joins the batch at its first ablated layer, as a copy of the clean residual stream
+entering that block: below it nothing changes, so nothing is computed. The blocks are called whole,
+with the arguments they had in the clean run; the edit happens in the registered attention
+function. Only the read-out position is unembedded.
+
+The batch is cut into chunks that take about a fifth of a second and fit the memory budget;
+between chunks the device is let go, progress is reported and a cancel is noticed.
+"""
+
+import os
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from attention_viz.analysis.edits import Edit
+from attention_viz.analysis.question import Asked
+from attention_viz.models.attention import Listener, listening
+from attention_viz.models.decoder import Run
+from attention_viz.records.ids import HeadId
+
+T = TypeVar("T")
+CHUNK_SECONDS = 0.2
+_FIRST_CHUNK = 8  # full-depth candidates, before the speed is known
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A set of heads and what is done to them. No heads: the clean run."""
+
+    heads: tuple[HeadId, ...]
+    edit: Edit
+
+    def first_layer(self, layers: int) -> int:
+        return min((head.layer for head in self.heads), default=layers)
+
+
+@torch.no_grad()
+def evaluate(
+    asked: Asked,
+    candidates: Sequence[Candidate],
+    measure: Callable[[Float[Tensor, "candidate vocabulary"]], T],
+    *,
+    budget: int | None = None,
+) -> Iterator[tuple[list[int], T]]:
+    """What `measure` reads off the read-out logits of every candidate, chunk by chunk.
+
+    Yields (indices into `candidates`, measured), each candidate once. `budget` is in bytes;
+    default: half of the device's free memory.
+    """
+    layers = asked.decoder.layers
+    first = [candidate.first_layer(layers) for candidate in candidates]
+    order = sorted(range(len(candidates)), key=lambda i: first[i])
+
+    def work(start: int, stop: int) -> T:
+        chosen = order[start:stop]
+        return measure(_climb(asked, [candidates[i] for i in chosen], [first[i] for i in chosen]))
+
+    costs = [layers - first[i] + 1 for i in order]
+    for start, stop, measured in paced(asked, costs, work, budget=budget):
+        yield order[start:stop], measured
+
+
+def paced(
+    asked: Asked, costs: Sequence[int], work: Callable[[int, int], T], *, budget: int | None = None
+) -> Iterator[tuple[int, int, T]]:
+    """Cut rows of given costs (in layers) into chunks and do `work(start, stop)` on each.
+
+    The device is held for one chunk at a time; the caller reports between them.
+    """
+    most_rows = max(1, (budget or _free_bytes(asked) // 2) // _row_bytes(asked))
+    limit = _FIRST_CHUNK * (asked.decoder.layers + 1)
+    start = 0
+    while start < len(costs):
+        stop, cost = start + 1, costs[start]
+        while stop < len(costs) and stop - start < most_rows and cost + costs[stop] <= limit:
+            cost += costs[stop]
+            stop += 1
+        with asked.pace.turn():
+            began = time.perf_counter()
+            done = work(start, stop)
+            _wait_for_device(asked)
+            seconds = time.perf_counter() - began
+        # At most fourfold a step: one quick chunk of late layers says little about early ones.
+        limit = max(1, int(min(cost * CHUNK_SECONDS / max(seconds, 1e-6), 4 * limit)))
+        yield start, stop, done
+        start = stop
+
+
+def climb(
+    asked: Asked,
+    residual: Float[Tensor, "row pos d_model"],
+    *,
+    layer: int,
+) -> Float[Tensor, "row vocabulary"]:
+    """Logits at the read-out from the residual stream entering `layer`, nothing edited."""
+    for each in range(layer, asked.decoder.layers):
+        residual = asked.decoder.call_block(each, residual, asked.run)
+    return _read_out(asked, residual)
+
+
+def run_ablated(
+    asked: Asked, heads: Sequence[HeadId], edit: Edit, *, patterns: bool = False
+) -> Run:
+    """The whole ablated run with its activations kept, for lenses and maps."""
+    by_layer = defaultdict(list)
+    for head in heads:
+        by_layer[head.layer].append((0, head.head, edit))
+    change = _editor(asked, by_layer)
+    with asked.pace.turn():
+        return asked.decoder.run(asked.ids, patterns=patterns, edit=change)
+
+
+def _climb(
+    asked: Asked, candidates: list[Candidate], first: list[int]
+) -> Float[Tensor, "candidate vocabulary"]:
+    """Candidates sorted by first layer go up the blocks, each joining at its own."""
+    by_layer = defaultdict(list)
+    for row, candidate in enumerate(candidates):
+        for head in candidate.heads:
+            by_layer[head.layer].append((row, head.head, candidate.edit))
+    clean = asked.run.residual
+    residual = clean[first[0]][:0]
+    with listening(Listener(output=_editor(asked, by_layer))):
+        for layer in range(first[0], asked.decoder.layers):
+            residual = _join(residual, clean[layer], first.count(layer))
+            residual = asked.decoder.call_block(layer, residual, asked.run)
+    residual = _join(residual, clean[-1], first.count(asked.decoder.layers))
+    return _read_out(asked, residual)
+
+
+def _join(residual: Tensor, clean: Tensor, count: int) -> Tensor:
+    return torch.cat([residual, clean.expand(count, -1, -1)]) if count else residual
+
+
+def _editor(asked: Asked, by_layer: dict) -> Callable[[int, Tensor], Tensor]:
+    """(layer, z) → z with the rows' heads edited; rows of the same edit go together."""
+    groups = {layer: _group(asked, rows) for layer, rows in by_layer.items()}
+
+    def change(layer: int, z: Float[Tensor, "row pos head d_head"]) -> Tensor:
+        for edit, rows, heads in groups.get(layer, ()):
+            z[rows, :, heads] = edit(layer, heads, z[rows, :, heads])
+        return z
+
+    return change
+
+
+def _group(asked: Asked, rows: list[tuple[int, int, Edit]]) -> list[tuple[Edit, Tensor, Tensor]]:
+    grouped: dict[int, list] = defaultdict(list)
+    for row, head, edit in rows:
+        grouped[id(edit)].append((row, head, edit))
+    device = asked.decoder.device
+    return [
+        (
+            group[0][2],
+            torch.tensor([row for row, _, _ in group], device=device),
+            torch.tensor([head for _, head, _ in group], device=device),
+        )
+        for group in grouped.values()
+    ]
+
+
+def _read_out(asked: Asked, residual: Tensor) -> Float[Tensor, "row vocabulary"]:
+    logits = asked.decoder.read_out(residual[:, asked.position])
+    return logits[:, : asked.vocabulary.size]
+
+
+def _row_bytes(asked: Asked) -> int:
+    """A generous estimate of what one row needs in a block and in the unembedding."""
+    length, decoder = len(asked.tokens), asked.decoder
+    numbers = 24 * length * decoder.d_model + 3 * decoder.heads * length**2
+    return torch.finfo(decoder.dtype).bits // 8 * (numbers + 3 * asked.vocabulary.size)
+
+
+def _free_bytes(asked: Asked) -> int:
+    device = asked.decoder.device
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError, AttributeError):  # not every system tells
+        return 2 * 2**30
+
+
+def _wait_for_device(asked: Asked) -> None:
+    if asked.decoder.device.type == "cuda":
+        torch.cuda.synchronize(asked.decoder.device)

@@ -1,0 +1,169 @@
+"""Asking the clean question once: tokens, activations, and the two tokens of the difference."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from attention_viz.models.decoder import Decoder, Run
+from attention_viz.models.loading import LoadedModel
+from attention_viz.models.vocabulary import Vocabulary
+from attention_viz.records.ablation import Prediction, RankedToken
+from attention_viz.records.errors import BadInput
+from attention_viz.records.ids import HeadId
+from attention_viz.records.pace import Pace
+from attention_viz.records.question import PromptTokens, Question, TokensRequest
+from attention_viz.records.tokens import Token, Tokens
+
+
+def read_question(model: LoadedModel, request: TokensRequest, pace: Pace | None = None):
+    """How the model reads the question. Raises BadInput (see Vocabulary.read)."""
+    return model.vocabulary.read(request.question)
+
+
+@dataclass
+class Asked:
+    """A question with its clean run."""
+
+    model: LoadedModel
+    read: PromptTokens
+    pace: Pace
+    run: Run
+    logits: Float[Tensor, " vocabulary"]  # clean, at the read-out
+    answer: int
+    distractor: int
+
+    @property
+    def decoder(self) -> Decoder:
+        return self.model.decoder
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        return self.model.vocabulary
+
+    @property
+    def tokens(self) -> Tokens:
+        return self.read.tokens
+
+    @property
+    def position(self) -> int:
+        return self.read.position
+
+    @property
+    def ids(self) -> Int[Tensor, "1 pos"]:
+        return ids_of(self.tokens)
+
+    @cached_property
+    def counterfactual(self) -> Run:
+        """Run of the counterfactual prompt. Raises BadInput where there is none."""
+        if self.read.counterfactual is None:
+            raise BadInput(
+                "Resample ablation needs a counterfactual prompt.",
+                "Give one with the same number of tokens, or choose another kind.",
+            )
+        with self.pace.turn():
+            return self.decoder.run(ids_of(self.read.counterfactual))
+
+    def token(self, id: int) -> Token:
+        return self.vocabulary.token(id)
+
+    @property
+    def answer_token(self) -> Token:
+        return self.token(self.answer)
+
+    @property
+    def distractor_token(self) -> Token:
+        return self.token(self.distractor)
+
+    def need_heads(self, heads: tuple[HeadId, ...]) -> tuple[HeadId, ...]:
+        """The heads, each once. Raises BadInput for none or for one the model does not have."""
+        if not heads:
+            raise BadInput(
+                "No heads are selected.", "Pick heads in the grid, or let a search find them."
+            )
+        for head in heads:
+            if not (0 <= head.layer < self.decoder.layers and 0 <= head.head < self.decoder.heads):
+                raise BadInput(
+                    f"There is no head {head}: {self.model.info.name} has layers 0 to "
+                    f"{self.decoder.layers - 1} and heads 0 to {self.decoder.heads - 1}.",
+                    "Choose heads of this model.",
+                )
+        return tuple(dict.fromkeys(heads))
+
+
+def ask(model: LoadedModel, question: Question, pace: Pace | None = None) -> Asked:
+    """Run the clean prompt. Raises BadInput where the question can't be asked."""
+    pace = pace or Pace()
+    read = model.vocabulary.read(question)
+    with pace.turn():
+        run = model.decoder.run(ids_of(read.tokens))
+        logits = read_out(model, run, read.position)
+    answer, distractor = _choose_pair(question, logits)
+    return Asked(model, read, pace, run, logits, answer, distractor)
+
+
+def ids_of(tokens: Tokens) -> Int[Tensor, "1 pos"]:
+    return torch.tensor([[token.id for token in tokens.items]])
+
+
+@torch.no_grad()
+def read_out(model: LoadedModel, run: Run, position: int) -> Float[Tensor, " vocabulary"]:
+    """Logits of a run at one position; padding rows of the unembedding are left out."""
+    logits = model.decoder.read_out(run.residual[-1][0, position])
+    return logits[: model.vocabulary.size]
+
+
+def predict_from(
+    asked: Asked, logits: Float[Tensor, " vocabulary"], *, top: int, also: tuple[int, ...] = ()
+) -> tuple[Prediction, dict[int, RankedToken]]:
+    """A distribution as a record, and the ranked tokens of `also` by id."""
+    listed = logits.topk(min(top, len(logits))).indices.tolist()
+    ranked = rank_tokens(asked.vocabulary, logits, tuple(dict.fromkeys([*listed, *also])))
+    prediction = Prediction(
+        question=asked.read.question,
+        tokens=asked.tokens,
+        position=asked.position,
+        answer=asked.answer_token,
+        distractor=asked.distractor_token,
+        top=tuple(ranked[id] for id in listed),
+        entropy=entropy_of(logits).item(),
+        logit_diff=(logits[asked.answer] - logits[asked.distractor]).item(),
+    )
+    return prediction, ranked
+
+
+def rank_tokens(
+    vocabulary: Vocabulary, logits: Float[Tensor, " vocabulary"], ids: tuple[int, ...]
+) -> dict[int, RankedToken]:
+    """Probability, logit and rank (1 = top) of chosen tokens."""
+    probability = logits.softmax(-1)
+    return {
+        id: RankedToken(
+            token=vocabulary.token(id),
+            probability=probability[id].item(),
+            logit=logits[id].item(),
+            rank=int((logits > logits[id]).sum()) + 1,
+        )
+        for id in ids
+    }
+
+
+def entropy_of(logits: Float[Tensor, "*rows vocabulary"]) -> Float[Tensor, "*rows"]:
+    """Entropy in nats."""
+    logprobs = logits.log_softmax(-1)
+    return -(logprobs.exp() * logprobs).sum(-1)
+
+
+def _choose_pair(question: Question, logits: Float[Tensor, " vocabulary"]) -> tuple[int, int]:
+    """Answer and distractor; where not given, the most probable token that is not the other."""
+    best = logits.topk(2).indices.tolist()
+    answer, distractor = question.answer, question.distractor
+    if answer is None:
+        answer = next(id for id in best if id != distractor)
+    if distractor is None:
+        distractor = next(id for id in best if id != answer)
+    if answer == distractor:
+        raise BadInput("Answer and distractor are the same token.", "Choose two different tokens.")
+    return answer, distractor

@@ -1,0 +1,1 @@
+"""Who is measured: loading, tokens, and runs of a decoder with its activations kept."""

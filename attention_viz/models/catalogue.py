@@ -1,0 +1,75 @@
+"""The list of models a server offers, fixed when it starts: nothing a browser sends adds to it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from attention_viz.records.errors import BadInput
+from attention_viz.records.model import EMBEDDED, ModelEntry
+
+_EMBEDDED_FOLDER = Path(__file__).parent / "embedded"
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Models by name, the default first."""
+
+    entries: tuple[ModelEntry, ...]
+
+    @classmethod
+    def standard(cls, extra: Iterable[str] = ()) -> "Catalogue":
+        """The embedded model, GPT-2, and those named on the command line.
+
+        `extra` holds hub names or local folders. Raises BadInput for a folder without a model.
+        """
+        entries = [
+            ModelEntry(EMBEDDED, str(_EMBEDDED_FOLDER), True, "small, trained by this project"),
+            ModelEntry("gpt2", "gpt2", False, "GPT-2 small, from the hub when first chosen"),
+        ]
+        for text in extra:
+            if all(text != entry.name for entry in entries):
+                entries.append(_read_entry(text, {entry.name for entry in entries}))
+        return cls(tuple(entries))
+
+    def entry(self, name: str) -> ModelEntry:
+        """The model of that name. Raises BadInput for a name that is not on the list."""
+        for entry in self.entries:
+            if entry.name == name:
+                return entry
+        names = ", ".join(entry.name for entry in self.entries)
+        raise BadInput(
+            f"The model {_short(name)!r} is not on this server's list.",
+            f"Choose one of: {names}; or start the server with --model.",
+        )
+
+
+def _read_entry(text: str, taken: set[str]) -> ModelEntry:
+    """A folder where there is one of that path, else a hub name."""
+    folder = Path(text).expanduser()
+    looks_like_path = text.startswith((".", "/", "~")) or "\\" in text or text.count("/") > 1
+    if not folder.is_dir():
+        if looks_like_path or not text.strip():
+            raise BadInput(
+                f"There is no folder {text!r}.",
+                "Give a folder that holds a Hugging Face model, or a hub name like gpt2.",
+            )
+        return ModelEntry(text, text, False, "from the hub when first chosen")
+    if not (folder / "config.json").is_file():
+        raise BadInput(
+            f"The folder {text!r} holds no model (no config.json).",
+            "Give a folder written by save_pretrained, with its tokenizer.",
+        )
+    return ModelEntry(_free_name(folder.resolve().name, taken), str(folder.resolve()), True)
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    """Two folders of the same name stay apart: "model", "model-2"."""
+    free, count = name, 1
+    while free in taken:
+        count += 1
+        free = f"{name}-{count}"
+    return free
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else text[:57] + "…"

@@ -1,0 +1,160 @@
+"""A decoder as its blocks: runs with activations kept, and single blocks called again.
+
+Which module is the embedding, a block, the output projection, the final norm or the unembedding
+is looked up in TransformerLens' architecture adapters, so every family they know works here.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from transformer_lens.factories.architecture_adapter_factory import ArchitectureAdapterFactory
+from transformer_lens.model_bridge.sources._bridge_builder import build_bridge_config_from_hf
+from transformers.pytorch_utils import Conv1D
+
+from attention_viz.models.attention import Listener, listening, use_our_attention
+from attention_viz.records.errors import ModelUnavailable
+
+
+@dataclass
+class Run:
+    """A forward pass and all that is needed to call its blocks again."""
+
+    residual: list[Tensor] = field(default_factory=list)  # layers + 1 of [batch, pos, d_model]
+    z: list[Tensor] = field(default_factory=list)  # layers of [batch, pos, head, d_head]
+    pattern: list[Tensor] = field(default_factory=list)  # layers of [batch, head, query, key]
+    calls: list[tuple[tuple, dict]] = field(default_factory=list)  # all other block arguments
+
+
+class Decoder:
+    """A Hugging Face causal language model, its attention routed through our function."""
+
+    def __init__(self, hf: nn.Module, *, implementation: str = "sdpa"):
+        self.hf = hf.eval().requires_grad_(False)
+        use_our_attention(hf, implementation)
+        self.settings = _read_settings(hf)
+        parts = _Parts(hf, self.settings)
+        self.embedding: nn.Module = parts("embed")
+        self.blocks: nn.ModuleList = parts("blocks")
+        self.final_norm: nn.Module = parts("ln_final")
+        self.unembedding: nn.Module = parts("unembed")
+        self.attentions = [parts(f"blocks.{i}.attn") for i in range(len(self.blocks))]
+        self.projections = [parts(f"blocks.{i}.attn.o") for i in range(len(self.blocks))]
+        self.layers = len(self.blocks)
+        self.heads = self.settings.n_heads
+        self.key_value_heads = self.settings.n_key_value_heads or self.heads
+        self.d_model = self.settings.d_model
+        # With a norm after attention (Gemma 2, OLMo 2) z @ W_O is not what reaches the stream.
+        self.writes_to_stream = not parts.has("blocks", "ln1_post")
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.hf.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return next(self.hf.parameters()).dtype
+
+    @torch.no_grad()
+    def run(
+        self,
+        ids: Int[Tensor, "batch pos"],
+        *,
+        patterns: bool = False,
+        edit: Callable[[int, Tensor], Tensor] | None = None,
+    ) -> Run:
+        """One forward pass of the model, with its activations kept.
+
+        `edit` is (layer, z) → z, an intervention on the heads' outputs; the kept z is edited.
+        """
+        run = Run()
+
+        def keep(layer: int, z: Tensor) -> Tensor:
+            run.z.append(z if edit is None else edit(layer, z))
+            return run.z[-1]
+
+        listener = Listener(
+            output=keep,
+            pattern=(lambda _, weights: run.pattern.append(weights)) if patterns else None,
+        )
+        with self._keeping_calls(run), listening(listener):
+            self.hf(input_ids=ids.to(self.device), use_cache=False, logits_to_keep=1)
+        return run
+
+    def call_block(
+        self, layer: int, residual: Float[Tensor, "batch pos d_model"], run: Run
+    ) -> Float[Tensor, "batch pos d_model"]:
+        """Call a block whole, with every other argument as in `run` (of batch 1)."""
+        args, kwargs = run.calls[layer]
+        return _tensor(self.blocks[layer](residual, *args, **kwargs))
+
+    def read_out(
+        self, residual: Float[Tensor, "*rows d_model"]
+    ) -> Float[Tensor, "*rows vocabulary"]:
+        """Logits of residual vectors: final norm, then unembedding."""
+        return self.unembedding(self.final_norm(residual))
+
+    def output_weights(self, layer: int) -> Float[Tensor, "head d_head d_model"]:
+        """W_O of each head: what it writes is z @ W_O[head]."""
+        projection = self.projections[layer]
+        weight = projection.weight if isinstance(projection, Conv1D) else projection.weight.T
+        return weight.reshape(self.heads, -1, self.d_model)
+
+    def output_bias(self, layer: int) -> Float[Tensor, " d_model"]:
+        """The output projection's bias, which belongs to no head."""
+        bias = getattr(self.projections[layer], "bias", None)
+        return torch.zeros(self.d_model, dtype=self.dtype) if bias is None else bias
+
+    @contextmanager
+    def _keeping_calls(self, run: Run) -> Iterator[None]:
+        def keep(block, args, kwargs):
+            kwargs = dict(kwargs)
+            residual = kwargs.pop("hidden_states") if "hidden_states" in kwargs else args[0]
+            run.residual.append(residual)
+            run.calls.append((tuple(args[1:]), kwargs))
+
+        def keep_last(block, args, output):
+            run.residual.append(_tensor(output))
+
+        hooks = [b.register_forward_pre_hook(keep, with_kwargs=True) for b in self.blocks]
+        hooks.append(self.blocks[-1].register_forward_hook(keep_last))
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+
+class _Parts:
+    """Looks modules up by their TransformerLens names."""
+
+    def __init__(self, hf: nn.Module, settings):
+        self._hf = hf
+        self._adapter = ArchitectureAdapterFactory.select_architecture_adapter(settings)
+
+    def has(self, listed: str, part: str) -> bool:
+        return part in self._adapter.component_mapping[listed].submodules
+
+    def __call__(self, path: str) -> nn.Module:
+        return self._adapter.get_component(self._hf, path)
+
+
+def _read_settings(hf: nn.Module):
+    """TransformerLens' configuration of the model. Raises ModelUnavailable for others."""
+    name = type(hf).__name__
+    try:
+        dtype = next(hf.parameters()).dtype
+        return build_bridge_config_from_hf(hf.config, name, name, dtype)
+    except Exception as error:
+        raise ModelUnavailable(
+            f"TransformerLens does not know the architecture {name} ({error}).",
+            "Choose a decoder such as GPT-2, GPT-NeoX/Pythia or Llama.",
+        ) from error
+
+
+def _tensor(output) -> Tensor:
+    """Some families' blocks return a tuple."""
+    return output[0] if isinstance(output, tuple) else output
