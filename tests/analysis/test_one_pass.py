@@ -1,0 +1,137 @@
+"""One pass = one hooked forward per candidate, for every kind, architecture and precision."""
+
+import random
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from attention_viz.analysis.edits import Scale, edit_of
+from attention_viz.analysis.one_pass import Candidate, evaluate, run_ablated
+from attention_viz.analysis.question import ask, ids_of
+from attention_viz.records.ablation import Ablation, AblationKind
+from attention_viz.records.errors import BadInput
+from attention_viz.records.ids import HeadId
+from tests.analysis import oracle
+
+MODELS = ("embedded", "gpt2", "llama", "neox")
+TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4}
+SETTINGS = {"scale": 0.4, "threshold": 0.05, "seed": 3}
+
+
+def random_sets(asked, count=6, seed=0):
+    """Sets of one to four heads, several layers among them."""
+    draw = random.Random(seed)
+    decoder = asked.decoder
+    pool = [HeadId(i, j) for i in range(decoder.layers) for j in range(decoder.heads)]
+    return [tuple(draw.sample(pool, draw.randint(1, 4))) for _ in range(count)]
+
+
+def one_pass(asked, candidates, **options):
+    """Log-probabilities of all candidates, in their order."""
+    found = torch.full((len(candidates), asked.vocabulary.size), torch.nan).to(asked.logits)
+    for indices, logits in evaluate(asked, candidates, lambda logits: logits, **options):
+        found[indices] = logits
+    return found.log_softmax(-1)
+
+
+def plain_model(model, dtype, implementation):
+    """A second, untouched copy of the weights, straight from Hugging Face."""
+    folder = model.decoder.hf.config._name_or_path
+    return AutoModelForCausalLM.from_pretrained(
+        folder, dtype=dtype, attn_implementation=implementation
+    ).eval()
+
+
+@pytest.mark.parametrize("implementation", ["sdpa", "eager"])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["fp64", "fp32"])
+@pytest.mark.parametrize("name", MODELS)
+def test_equals_one_hooked_forward_per_candidate(load, ask_about, name, dtype, implementation):
+    model = load(name, dtype, implementation)
+    asked = ask(model, ask_about(name))
+    hf = plain_model(model, dtype, implementation)
+    other = ids_of(asked.read.counterfactual)
+    meanings = oracle.changes(hf, asked.ids, other, bos=asked.tokens.bos, **SETTINGS)
+    for kind in AblationKind:
+        for positions in (None, (2, 5, len(asked.tokens) - 1)):
+            ablation = Ablation(kind, positions=positions, **SETTINGS)
+            edit = edit_of(asked, ablation)
+            sets = random_sets(asked)
+            ours = one_pass(asked, [Candidate(heads, edit) for heads in sets])
+            for heads, row in zip(sets, ours, strict=True):
+                pairs = [(head.layer, head.head) for head in heads]
+                change = meanings[kind.value](positions)
+                logits = oracle.ablated_logits(hf, asked.ids, pairs, change, positions)
+                expected = logits[asked.position, : asked.vocabulary.size].log_softmax(-1)
+                assert (row - expected).abs().max() < TOLERANCE[dtype], (kind, positions, heads)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_scale_one_is_the_clean_run_and_zero_is_not(load, ask_about, name):
+    asked = ask(load(name), ask_about(name))
+    clean = asked.logits.log_softmax(-1)
+    sets = random_sets(asked)
+    same = one_pass(asked, [Candidate(heads, Scale(None, 1.0)) for heads in sets])
+    assert (same - clean).abs().max() < 1e-9
+    zero = one_pass(asked, [Candidate(heads, Scale(None, 0.0)) for heads in sets])
+    assert ((zero - clean).abs().max(-1).values > 1e-6).all()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_different_kinds_share_a_batch(load, ask_about, name):
+    """Candidates of all kinds in one call, each as when evaluated alone; none is the clean run."""
+    asked = ask(load(name), ask_about(name))
+    edits = [edit_of(asked, Ablation(kind, **SETTINGS)) for kind in AblationKind]
+    candidates = [Candidate(heads, edit) for heads in random_sets(asked) for edit in edits]
+    candidates.append(Candidate((), edits[0]))
+    together = one_pass(asked, candidates)
+    alone = torch.cat([one_pass(asked, [candidate]) for candidate in candidates])
+    assert (together - alone).abs().max() < 1e-9
+    assert (together[-1] - asked.logits.log_softmax(-1)).abs().max() < 1e-9
+
+
+def test_a_small_memory_budget_gives_the_same_numbers(load, ask_about):
+    asked = ask(load("gpt2"), ask_about("gpt2"))
+    edit = edit_of(asked, Ablation())
+    candidates = [Candidate(heads, edit) for heads in random_sets(asked, 20)]
+    tight = one_pass(asked, candidates, budget=1)
+    assert (tight - one_pass(asked, candidates)).abs().max() < 1e-9
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_whole_ablated_run_agrees_with_the_one_pass(load, ask_about, name):
+    asked = ask(load(name), ask_about(name))
+    heads = random_sets(asked)[0]
+    edit = edit_of(asked, Ablation(AblationKind.MEAN))
+    run = run_ablated(asked, heads, edit)
+    logits = asked.decoder.read_out(run.residual[-1][0, asked.position])
+    whole = logits[: asked.vocabulary.size].log_softmax(-1)
+    assert (whole - one_pass(asked, [Candidate(heads, edit)])[0]).abs().max() < 1e-9
+
+
+def test_mean_over_references_is_per_position_where_lengths_agree(load, ask_about):
+    asked = ask(load("gpt2"), ask_about("gpt2"))
+    same = ("w1 w2 w3 w4 w5 w6 w7 w8", "w9 w8 w7 w6 w5 w4 w3 w2")
+    edit = edit_of(asked, Ablation(AblationKind.MEAN, references=same))
+    hf = plain_model(asked.model, torch.float64, "sdpa")
+    runs = [oracle.kept_z(hf, ids_of(asked.vocabulary.tokenize(text))) for text in same]
+    for layer in range(asked.decoder.layers):
+        expected = (runs[0][layer] + runs[1][layer]) / 2
+        assert (edit.values[layer].flatten(1) - expected).abs().max() < 1e-9
+    shorter = edit_of(asked, Ablation(AblationKind.MEAN, references=(same[0], "w1 w2")))
+    assert shorter.values[0].shape[0] == 1  # one vector per head
+
+
+def test_what_cannot_be_ablated_is_said(load, ask_about):
+    model = load("gpt2")
+    plain = ask_about("gpt2")
+    no_other = ask(model, type(plain)(plain.model, plain.prompt))
+    with pytest.raises(BadInput, match="counterfactual"):
+        edit_of(no_other, Ablation(AblationKind.RESAMPLE))
+    asked = ask(model, plain)
+    with pytest.raises(BadInput, match="out of range"):
+        edit_of(asked, Ablation(positions=(99,)))
+    with pytest.raises(BadInput, match="layers 0 to 2"):
+        asked.need_heads((HeadId(7, 0),))
+    with pytest.raises(BadInput, match="No heads"):
+        asked.need_heads(())
