@@ -1,0 +1,115 @@
+"""Only what the catalogue lists is loaded, only from safetensors, and what fails says why."""
+
+import json
+import shutil
+
+import pytest
+import torch
+
+from attention_viz.models.catalogue import Catalogue
+from attention_viz.models.decoder import Decoder
+from attention_viz.models.loading import check_one_pass, choose_device, load_model
+from attention_viz.records.errors import BadInput, ModelUnavailable
+from attention_viz.records.model import ModelEntry
+from tests.models_for_tests import ARCHITECTURES, save_random_model
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A copy of a random GPT-2 that a test may spoil."""
+    source = save_random_model("gpt2", tmp_path / "saved")
+    return shutil.copytree(source, tmp_path / "copy")
+
+
+def load(folder):
+    return load_model(ModelEntry("mine", str(folder), True), device="cpu")
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_local_folders_of_three_architectures(tmp_path, architecture):
+    model = load(save_random_model(architecture, tmp_path))
+    info = model.info
+    assert (info.layers, info.heads, info.d_head, info.vocabulary) == (3, 4, 8, 61)
+    assert info.key_value_heads == (2 if architecture == "llama" else 4)
+    assert info.dtype == "float32" and info.device == "cpu"
+    assert info.prepends_bos == (architecture != "neox")  # as TransformerLens does
+
+
+def test_a_folder_given_on_the_command_line_is_named_after_itself(folder):
+    catalogue = Catalogue.standard([str(folder)])
+    assert [entry.name for entry in catalogue.entries] == ["embedded", "gpt2", "copy"]
+    assert catalogue.entry("copy").is_local
+    twice = Catalogue.standard([str(folder), str(save_random_model("gpt2", folder / "copy"))])
+    assert len({entry.name for entry in twice.entries}) == 4
+
+
+def test_only_names_on_the_list_are_served(folder):
+    for name in (str(folder), "../x", "EleutherAI/pythia-70m", ""):
+        with pytest.raises(BadInput, match="not on this server's list"):
+            Catalogue.standard().entry(name)
+
+
+def test_folders_without_a_model_are_refused(tmp_path):
+    with pytest.raises(BadInput, match="no config.json"):
+        Catalogue.standard([str(tmp_path)])
+    with pytest.raises(BadInput, match="no folder"):
+        Catalogue.standard([str(tmp_path / "missing")])
+
+
+def test_pickles_are_not_read(folder):
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    with pytest.raises(ModelUnavailable, match="no safetensors"):
+        load(folder)
+
+
+def test_a_missing_tokenizer_is_said(folder):
+    (folder / "tokenizer.json").unlink()
+    (folder / "tokenizer_config.json").unlink()
+    with pytest.raises(ModelUnavailable, match="tokenizer"):
+        load(folder)
+
+
+def test_broken_weights_and_strange_architectures_are_said(folder):
+    (folder / "model.safetensors").write_bytes(b"nonsense")
+    with pytest.raises(ModelUnavailable, match="can't be loaded"):
+        load(folder)
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"model_type": "nothing-known", "auto_map": {"AutoModelForCausalLM": "evil.Model"}}
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelUnavailable) as caught:
+        load(folder)
+    assert caught.value.remedy
+
+
+def test_a_hub_that_cannot_be_reached_is_said(monkeypatch):
+    import huggingface_hub
+
+    def refuse(*args, **kwargs):
+        raise OSError("no network")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", refuse)
+    told = []
+    with pytest.raises(ModelUnavailable, match="could not be fetched") as caught:
+        load_model(ModelEntry("far/away", "far/away", False), report=told.append)
+    assert "--model FOLDER" in caught.value.remedy and "far/away" in str(caught.value)
+    assert any("far/away" in text for text in told)
+
+
+def test_a_model_whose_blocks_cannot_be_called_again_is_refused(folder):
+    hf = load(folder).decoder.hf
+    decoder = Decoder(hf)
+    check_one_pass(decoder)
+    # A block that also depends on something outside its arguments.
+    calls = []
+    hf.transformer.h[1].register_forward_hook(
+        lambda _, args, out: calls.append(1) or out.roll(len(calls), -1)
+    )
+    with pytest.raises(ModelUnavailable, match="block by block"):
+        check_one_pass(decoder)
+
+
+def test_devices():
+    assert choose_device("cpu") == torch.device("cpu")
+    assert choose_device("auto").type in ("cpu", "cuda", "mps")
+    with pytest.raises(BadInput, match="no device"):
+        choose_device("tpu")
