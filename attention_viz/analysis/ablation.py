@@ -19,7 +19,7 @@ from attention_viz.records.pace import Pace
 def predict(model: LoadedModel, request: PredictionRequest, pace: Pace | None = None) -> Prediction:
     """The clean next-token distribution. Raises BadInput where it can't be asked."""
     asked = ask(model, request.question, pace)
-    with asked.pace.turn():
+    with asked.turn():
         return predict_from(asked, asked.logits, top=request.top)[0]
 
 
@@ -30,7 +30,7 @@ def ablate(
     asked = ask(model, request.question, pace)
     candidate = Candidate(asked.need_heads(request.heads), edit_of(asked, request.ablation))
     [(_, logits)] = evaluate(asked, [candidate], lambda logits: logits)
-    with asked.pace.turn():
+    with asked.turn():
         return _compare(asked, request, logits)
 
 

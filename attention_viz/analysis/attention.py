@@ -33,7 +33,7 @@ def attention_maps(
 
 def run_clean(asked: Asked) -> Run:
     """The clean run again, with its patterns."""
-    with asked.pace.turn():
+    with asked.turn():
         return asked.decoder.run(asked.ids, patterns=True)
 
 
@@ -47,7 +47,7 @@ def token_facts(model: LoadedModel, request: TokenRequest, pace: Pace | None = N
     asked = ask(model, request.question, pace)
     token = asked.tokens.items[asked.position]
     listed = asked.logits.topk(min(request.top, len(asked.logits))).indices.tolist()
-    with asked.pace.turn():
+    with asked.turn():
         ranked = rank_tokens(asked.vocabulary, asked.logits, tuple(listed))
         norm = asked.decoder.embedding.weight[token.id].norm().item()
         entropy = entropy_of(asked.logits).item()

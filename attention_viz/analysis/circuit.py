@@ -90,7 +90,7 @@ def _patch_of(asked: Asked, ablation: Ablation) -> tuple[Edit, str]:
 
 def _written(asked: Asked, head: HeadId, patch: Edit) -> Float[Tensor, "pos d_model"]:
     """How the patch changes what the head writes."""
-    with asked.pace.turn():
+    with asked.turn():
         change = _patched(asked, head, patch) - asked.run.z[head.layer][0, :, head.head]
         return change @ asked.decoder.output_weights(head.layer)[head.head]
 

@@ -31,7 +31,7 @@ def direct_contributions(asked: Asked) -> tuple[Contribution, ...]:
             "direct contributions are not defined.",
             "Choose a model without it, such as GPT-2, Pythia or Llama.",
         )
-    with asked.pace.turn():
+    with asked.turn():
         names, written = _components(asked)
         total = asked.run.residual[-1][0, asked.position]
         direction, constant = _direction(asked)

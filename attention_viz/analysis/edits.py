@@ -121,7 +121,7 @@ def _mean(asked: Asked, ablation: Ablation, positions) -> Edit:
         return Replace(positions, [z[0, first:].mean(0, keepdim=True) for z in asked.run.z])
     bos = asked.read.question.bos
     prompts = [asked.vocabulary.tokenize(text, bos, "reference") for text in ablation.references]
-    with asked.pace.turn():
+    with asked.turn():
         runs = [asked.decoder.run(ids_of(tokens)) for tokens in prompts]
     layers = range(asked.decoder.layers)
     if all(len(tokens) == len(asked.tokens) for tokens in prompts):

@@ -48,7 +48,7 @@ def logit_lens(model: LoadedModel, request: LensRequest, pace: Pace | None = Non
 
 def _read_row(asked: Asked, residual, top: int) -> tuple[np.ndarray, ...]:
     """One layer `[pos, d_model]`: ids and probabilities `[pos, k]`, and numbers `[pos]`."""
-    with asked.pace.turn():
+    with asked.turn():
         logits = asked.decoder.read_out(residual)[:, : asked.vocabulary.size]
         best = logits.softmax(-1).topk(min(top, logits.shape[-1]))
         answer = logits[:, asked.answer, None]

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from attention_viz.analysis.metrics import read_metric
-from attention_viz.analysis.one_pass import climb, paced
+from attention_viz.analysis.one_pass import climb, in_chunks
 from attention_viz.analysis.question import Asked
 from attention_viz.models.attention import Listener, listening
 from attention_viz.records.circuit import Via
@@ -69,7 +69,7 @@ def patch_into_heads(
         return effects
 
     costs = [asked.decoder.layers - path.reader.layer + 2 for path in ordered]
-    for start, stop, effects in paced(asked, costs, work):
+    for start, stop, effects in in_chunks(asked, costs, work):
         yield ordered[start:stop], effects
 
 
@@ -78,7 +78,7 @@ def patch_into_logits(
     asked: Asked, written: dict[HeadId, Float[Tensor, "pos d_model"]]
 ) -> dict[HeadId, float]:
     """Effect of each head's result on the logits alone, in logits."""
-    with asked.pace.turn():
+    with asked.turn():
         final = asked.run.residual[-1][0, asked.position]
         changed = torch.stack([final + change[asked.position] for change in written.values()])
         logits = asked.decoder.read_out(changed)[:, : asked.vocabulary.size]
@@ -118,7 +118,7 @@ def _inputs_of(asked: Asked, layer: int, residual: Tensor) -> tuple[Tensor, Tens
         seen.append((query, key, value))
         return query, key, value
 
-    with listening(Listener(inputs=look)):
+    with asked.turn(), listening(Listener(inputs=look)):
         asked.decoder.call_block(layer, residual, asked.run)
     return seen[0]
 

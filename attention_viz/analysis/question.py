@@ -1,5 +1,8 @@
 """Asking the clean question once: tokens, activations, and the two tokens of the difference."""
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,7 +14,7 @@ from attention_viz.models.decoder import Decoder, Run
 from attention_viz.models.loading import LoadedModel
 from attention_viz.models.vocabulary import Vocabulary
 from attention_viz.records.ablation import Prediction, RankedToken
-from attention_viz.records.errors import BadInput
+from attention_viz.records.errors import BadInput, Cancelled
 from attention_viz.records.ids import HeadId
 from attention_viz.records.pace import Pace
 from attention_viz.records.question import PromptTokens, Question, TokensRequest
@@ -34,6 +37,19 @@ class Asked:
     logits: Float[Tensor, " vocabulary"]  # clean, at the read-out
     answer: int
     distractor: int
+    busy: float = 0.0  # seconds of device work so far; tells the engine how fast the device is
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Hold the device for one piece of work. Raises Cancelled where the work was stopped."""
+        if self.pace.is_cancelled:
+            raise Cancelled("Cancelled.")
+        with self.pace.turn():
+            began = time.perf_counter()
+            yield
+            if self.decoder.device.type == "cuda":
+                torch.cuda.synchronize(self.decoder.device)
+            self.busy += time.perf_counter() - began
 
     @property
     def decoder(self) -> Decoder:
@@ -63,7 +79,7 @@ class Asked:
                 "Resample ablation needs a counterfactual prompt.",
                 "Give one with the same number of tokens, or choose another kind.",
             )
-        with self.pace.turn():
+        with self.turn():
             return self.decoder.run(ids_of(self.read.counterfactual))
 
     def token(self, id: int) -> Token:
@@ -98,10 +114,12 @@ def ask(model: LoadedModel, question: Question, pace: Pace | None = None) -> Ask
     pace = pace or Pace()
     read = model.vocabulary.read(question)
     with pace.turn():
+        began = time.perf_counter()
         run = model.decoder.run(ids_of(read.tokens))
         logits = read_out(model, run, read.position)
-    answer, distractor = _choose_pair(question, logits)
-    return Asked(model, read, pace, run, logits, answer, distractor)
+        answer, distractor = _choose_pair(question, logits)
+        seconds = time.perf_counter() - began
+    return Asked(model, read, pace, run, logits, answer, distractor, busy=seconds)
 
 
 def ids_of(tokens: Tokens) -> Int[Tensor, "1 pos"]:

@@ -50,7 +50,7 @@ def head_roles(model: LoadedModel, request: RolesRequest, pace: Pace | None = No
 def _general_scores(asked: Asked) -> dict[Role, Float[Tensor, "layer head"]]:
     """Mean attention weight on the detection pattern, over the rows that have one."""
     ids = _repeated_tokens(asked)
-    with asked.pace.turn():
+    with asked.turn():
         runs = [asked.decoder.run(row[None], patterns=True) for row in ids]
     scores = {}
     for role, detect in _DETECTION.items():
