@@ -11,9 +11,10 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from attention_viz.models.decoder import Decoder
+from attention_viz.models.self_test import run_self_test
 from attention_viz.models.vocabulary import Vocabulary
 from attention_viz.records.errors import BadInput, ModelUnavailable
-from attention_viz.records.model import ModelEntry, ModelInfo
+from attention_viz.records.model import ModelEntry, ModelInfo, SelfCheck
 
 Report = Callable[[str], None]
 
@@ -56,8 +57,8 @@ def load_model(
         context=decoder.settings.n_ctx,
         prepends_bos=bool(decoder.settings.default_prepend_bos),
     )
-    check_one_pass(decoder)
-    info = _describe(entry, decoder, vocabulary, time.perf_counter() - started)
+    checks = run_self_test(decoder)
+    info = _describe(entry, decoder, vocabulary, checks, time.perf_counter() - started)
     return LoadedModel(info, decoder, vocabulary)
 
 
@@ -74,30 +75,6 @@ def choose_device(name: str = "auto") -> torch.device:
         usable = ", ".join(each for each, there in available.items() if there)
         raise BadInput(f"There is no device {name!r} here.", f"Choose one of: auto, {usable}.")
     return torch.device(name)
-
-
-@torch.no_grad()
-def check_one_pass(decoder: Decoder) -> None:
-    """Warm up, and refuse a model whose blocks can't be called again one by one.
-
-    The first forward of a fresh process can be off by 2e-4 in log-probability, so the second is
-    compared. Raises ModelUnavailable.
-    """
-    ids = torch.arange(1, 6, device=decoder.device)[None] % decoder.settings.d_vocab
-    decoder.run(ids)
-    run = decoder.run(ids)
-    logits = decoder.hf(input_ids=ids, use_cache=False).logits
-    residual = run.residual[0]
-    for layer in range(decoder.layers):
-        residual = decoder.call_block(layer, residual, run)
-    error = ((decoder.read_out(residual) - logits).abs().max() / logits.abs().max()).item()
-    if len(run.z) != decoder.layers or not error < 1e-3:
-        raise ModelUnavailable(
-            f"{type(decoder.hf).__name__} can't be run block by block "
-            f"({len(run.z)} of {decoder.layers} attention layers heard, "
-            f"logits off by {100 * error:.2g} %).",
-            "Choose a decoder such as GPT-2, GPT-NeoX/Pythia or Llama.",
-        )
 
 
 def _download(entry: ModelEntry, report: Report) -> Path:
@@ -179,7 +156,11 @@ def _usable(hf, implementation: str) -> str:
 
 
 def _describe(
-    entry: ModelEntry, decoder: Decoder, vocabulary: Vocabulary, seconds: float
+    entry: ModelEntry,
+    decoder: Decoder,
+    vocabulary: Vocabulary,
+    checks: tuple[SelfCheck, ...],
+    seconds: float,
 ) -> ModelInfo:
     return ModelInfo(
         name=entry.name,
@@ -196,6 +177,7 @@ def _describe(
         dtype=str(decoder.dtype).removeprefix("torch."),
         prepends_bos=vocabulary.prepends_bos,
         seconds=seconds,
+        checks=checks,
     )
 
 

@@ -16,6 +16,14 @@ class ModelEntry:
 
 
 @dataclass(frozen=True)
+class SelfCheck:
+    """One equality that was tested on the loaded model."""
+
+    claim: str
+    error: float  # largest difference, relative to the largest number compared
+
+
+@dataclass(frozen=True)
 class ModelInfo:
     """Sizes of a loaded model."""
 
@@ -33,6 +41,7 @@ class ModelInfo:
     dtype: str
     prepends_bos: bool  # TransformerLens' habit for this model
     seconds: float  # to load
+    checks: tuple[SelfCheck, ...] = ()  # passed when it was loaded; otherwise it was refused
 
 
 @dataclass(frozen=True)
