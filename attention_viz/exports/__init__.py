@@ -1,0 +1,1 @@
+"""Records in, files out: pictures, graphs and tables as bytes. Pure functions."""

@@ -1,0 +1,180 @@
+"""Records as tables: (headers, rows), for the page's table views and for CSV files.
+
+Units are in the headers. Values are exact: tokens as the tokenizer has them, numbers unrounded;
+what was not measured is None, an empty field in CSV.
+"""
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from attention_viz.records.ablation import AblationResult, Prediction
+from attention_viz.records.attention import AttentionMaps
+from attention_viz.records.circuit import Circuit
+from attention_viz.records.lens import LogitLens
+from attention_viz.records.roles import HeadRoles, Role
+from attention_viz.records.search import SearchResult
+from attention_viz.records.sweep import HeadSweep
+
+Table = tuple[list[str], list[list[Any]]]
+
+
+def to_csv(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
+    """UTF-8 with a header line, quoted where a value needs it (RFC 4180)."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    writer.writerow(headers)
+    writer.writerows([_field(value) for value in row] for row in rows)
+    return out.getvalue().encode("utf-8", errors="replace")
+
+
+def prediction_table(prediction: Prediction) -> Table:
+    headers = ["rank", "token", "id", "probability", "logit"]
+    return headers, [
+        [r.rank, r.token.text, r.token.id, r.probability, r.logit] for r in prediction.top
+    ]
+
+
+def ablation_table(result: AblationResult) -> Table:
+    """Every token in either top list, before and after."""
+    numbers = ("probability", "logit", "rank")
+    headers = ["token", "id", *(f"{when} {n}" for n in numbers for when in ("clean", "ablated"))]
+    rows = []
+    for change in result.changes:
+        pairs = [(getattr(change.clean, n), getattr(change.ablated, n)) for n in numbers]
+        rows.append([change.token.text, change.token.id, *(v for pair in pairs for v in pair)])
+    return headers, rows
+
+
+def sweep_table(sweep: HeadSweep) -> Table:
+    """One row per head, layer by layer."""
+    metric = sweep.request.metric
+    headers = ["head", "layer", "index", f"effect on {metric.title} ({metric.unit})", "top-1 then"]
+    rows = []
+    for (layer, head), effect in np.ndenumerate(sweep.effect):
+        top = sweep.top[layer][head]
+        text = None if top is None else top.text
+        rows.append([f"L{layer}H{head}", layer, head, _measured(effect), text])
+    return headers, rows
+
+
+def search_table(result: SearchResult) -> Table:
+    """One row per step."""
+    title = result.request.objective.score_title
+    headers = ["step", "action", "head", "heads", title, "top-1 then", "next best", "its score"]
+    return headers, [
+        [
+            number,
+            step.action,
+            str(step.head),
+            " ".join(str(head) for head in step.heads),
+            _measured(step.score),
+            step.top.text,
+            None if step.runner_up is None else str(step.runner_up),
+            _measured(step.runner_up_score),
+        ]
+        for number, step in enumerate(result.steps, start=1)
+    ]
+
+
+def attention_table(maps: AttentionMaps) -> Table:
+    """One row per head, query and key that the query can see."""
+    headers = ["head", "from position", "from", "to position", "to", "clean weight"]
+    if maps.ablated is not None:
+        headers += ["ablated weight", "difference"]
+    texts = maps.tokens.texts
+    rows = []
+    for index, head in enumerate(maps.request.heads):
+        for query, key in zip(*np.tril_indices(len(texts)), strict=True):
+            weights = [float(maps.clean[index, query, key])]
+            if maps.ablated is not None:
+                ablated = float(maps.ablated[index, query, key])
+                weights += [ablated, ablated - weights[0]]
+            rows.append([str(head), int(query), texts[query], int(key), texts[key], *weights])
+    return headers, rows
+
+
+def lens_table(lens: LogitLens) -> Table:
+    """One row per lens row, position and place in the top-k."""
+    headers = ["row", "position", "at token", "rank", "token", "id", "probability"]
+    headers += ["entropy (nats)", "answer probability", "answer rank"]
+    rows = []
+    for row, name in enumerate(lens.rows):
+        for position, at in enumerate(lens.tokens.texts):
+            cell = [
+                float(lens.entropy[row, position]),
+                float(lens.answer_probability[row, position]),
+                int(lens.answer_rank[row, position]),
+            ]
+            for k, token in enumerate(lens.top[row][position]):
+                probability = float(lens.probability[row, position, k])
+                place = [name, position, at, k + 1, token.text, token.id, probability]
+                rows.append(place + cell)
+    return headers, rows
+
+
+def contributions_table(circuit: Circuit) -> Table:
+    """Direct contributions of all components; they sum to the clean logit difference."""
+    headers = ["component", "direct contribution (logits)"]
+    return headers, [[part.component, float(part.value)] for part in circuit.contributions]
+
+
+def nodes_table(circuit: Circuit) -> Table:
+    headers = ["id", "kind", "label", "position", "direct contribution (logits)", "role", "score"]
+    rows = []
+    for node in circuit.nodes:
+        role = [None, None] if node.role is None else [node.role.role.value, node.role.score]
+        rows.append([node.id, node.kind, node.label, node.position, node.contribution, *role])
+    return headers, rows
+
+
+def edges_table(circuit: Circuit) -> Table:
+    """All edges, those too weak to be drawn included."""
+    headers = [
+        "source",
+        "target",
+        "via",
+        "value",
+        "unit",
+        "measured by intervention",
+        "row position",
+    ]
+    return headers, [
+        [
+            edge.source,
+            edge.target,
+            edge.via.value,
+            float(edge.value),
+            edge.via.unit,
+            edge.via.is_measured,
+            edge.position,
+        ]
+        for edge in circuit.edges
+    ]
+
+
+def roles_table(roles: HeadRoles) -> Table:
+    """One row per head with every score (attention weight, 0 to 1)."""
+    scored = [role for role in Role if role is not Role.UNCLEAR]
+    headers = ["head", "role", "score", *(f"{role.value} score" for role in scored)]
+    rows = []
+    for role in roles.roles:
+        scores = dict(role.scores)
+        each = [_measured(scores.get(kind)) for kind in scored]
+        rows.append([str(role.head), role.role.value, _measured(role.score), *each])
+    return headers, rows
+
+
+def _measured(value: float | None) -> float | None:
+    return None if value is None or math.isnan(value) else float(value)
+
+
+def _field(value: Any) -> Any:
+    """None and nan are empty; booleans are written as in JSON."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if isinstance(value, float) and math.isnan(value) else value

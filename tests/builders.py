@@ -1,0 +1,257 @@
+"""Small example records for tests: numbers made up, shapes and types as measured ones."""
+
+import numpy as np
+
+from attention_viz.records.ablation import (
+    Ablation,
+    AblationKind,
+    AblationRequest,
+    AblationResult,
+    Prediction,
+    RankedToken,
+    TokenChange,
+)
+from attention_viz.records.attention import AttentionMaps, AttentionRequest
+from attention_viz.records.circuit import (
+    Circuit,
+    CircuitEdge,
+    CircuitNode,
+    CircuitRequest,
+    Contribution,
+    Via,
+)
+from attention_viz.records.ids import HeadId, parse_heads
+from attention_viz.records.lens import LensRequest, LogitLens
+from attention_viz.records.metrics import Metric
+from attention_viz.records.question import Question
+from attention_viz.records.roles import HeadRole, HeadRoles, Role, RolesRequest
+from attention_viz.records.search import Objective, SearchRequest, SearchResult, SearchStep
+from attention_viz.records.sweep import HeadSweep, SweepRequest
+from attention_viz.records.tokens import Token, Tokens
+
+WORDS = "⟨bos⟩|When| Mary| and| John| went| to| the| store|,| John| gave| a| drink| to"
+# What prompts may hold and formats may choke on.
+NASTY = (
+    "<b>bold</b>",
+    " %{x}",
+    "$\\alpha$",
+    '"quoted\\"',
+    "a&amp;b",
+    " 🤖",
+    "\x07\x00",
+    "\n",
+    "\ufffe",
+    " ]]>",
+    "'--",
+    " \\N",
+)
+
+
+def tokens_of(words: str | tuple[str, ...] = WORDS, bos: bool = True) -> Tokens:
+    """Tokens with ids by first appearance; a text is cut at "|"."""
+    texts = words.split("|") if isinstance(words, str) else words
+    ids = {text: number for number, text in enumerate(dict.fromkeys(texts))}
+    return Tokens(tuple(Token(ids[text], text) for text in texts), bos)
+
+
+def question_of(tokens: Tokens, model: str = "embedded") -> Question:
+    return Question(model=model, prompt="".join(tokens.texts[int(tokens.bos) :]))
+
+
+def maps_of(
+    heads: str = "L2H3, L3H1", tokens: Tokens | None = None, ablated: bool = True, seed: int = 0
+) -> AttentionMaps:
+    """Random causal attention, each row summing to 1."""
+    tokens = tokens or tokens_of()
+    ids = parse_heads(heads)
+    request = AttentionRequest(question_of(tokens), ids, Ablation() if ablated else None)
+    random = np.random.default_rng(seed)
+    shape = (len(ids), len(tokens), len(tokens))
+    clean, other = (_causal(random.exponential(size=shape) ** 3) for _ in range(2))
+    return AttentionMaps(request, tokens, clean, other if ablated else None)
+
+
+def sweep_of(
+    layers: int = 4, heads: int = 8, metric: Metric = Metric.LOGIT_DIFF, seed: int = 0
+) -> HeadSweep:
+    tokens = tokens_of()
+    effect = np.random.default_rng(seed).normal(size=(layers, heads)) ** 3
+    if not metric.is_signed:
+        effect = np.abs(effect)
+    row = tuple(tokens.items[(3 * head) % len(tokens)] for head in range(heads))
+    return HeadSweep(
+        request=SweepRequest(question_of(tokens), Ablation(), metric),
+        tokens=tokens,
+        position=len(tokens) - 1,
+        answer=tokens.items[2],
+        distractor=tokens.items[4],
+        baseline=2.5,
+        effect=effect,
+        top=(row,) * layers,
+        evaluations=effect.size,
+        seconds=0.02,
+    )
+
+
+def lens_of(
+    layers: int = 4, tokens: Tokens | None = None, top: int = 5, seed: int = 0
+) -> LogitLens:
+    tokens = tokens or tokens_of()
+    random = np.random.default_rng(seed)
+    rows, count = layers + 1, len(tokens)
+    probability = random.dirichlet(np.full(top + 3, 0.4), size=(rows, count))
+    probability = -np.sort(-probability, axis=-1)[:, :, :top]
+    picks = random.integers(0, count, size=(rows, count, top))
+    return LogitLens(
+        request=LensRequest(question_of(tokens), top),
+        tokens=tokens,
+        position=count - 1,
+        rows=("embed", *(f"L{layer}" for layer in range(layers))),
+        top=tuple(
+            tuple(tuple(tokens.items[k] for k in cell) for cell in row) for row in picks.tolist()
+        ),
+        probability=probability,
+        entropy=random.random((rows, count)),
+        answer=tokens.items[min(2, count - 1)],
+        distractor=tokens.items[min(4, count - 1)],
+        answer_probability=random.random((rows, count)),
+        answer_rank=random.integers(1, 50, size=(rows, count)),
+        settles=3,
+    )
+
+
+def role_of(head: HeadId, role: Role = Role.UNCLEAR, score: float = 0.2) -> HeadRole:
+    scores = tuple((r, score if r is role else 0.1) for r in Role if r is not Role.UNCLEAR)
+    return HeadRole(head, role, score, scores)
+
+
+def roles_of(layers: int = 2, heads: int = 3) -> HeadRoles:
+    ids = [HeadId(layer, head) for layer in range(layers) for head in range(heads)]
+    return HeadRoles(
+        RolesRequest(question_of(tokens_of())),
+        tuple(role_of(head, Role.INDUCTION, 0.9) for head in ids),
+    )
+
+
+def circuit_of(tokens: Tokens | None = None) -> Circuit:
+    """Four heads in three layers, four tokens, Q, K and V edges between one pair of heads."""
+    tokens = tokens or tokens_of()
+    last = len(tokens) - 1
+    heads = parse_heads("L0H6, L2H3, L3H1, L3H6")
+    roles = (Role.PREVIOUS_TOKEN, Role.DUPLICATE_TOKEN, Role.ANSWER, Role.INDUCTION)
+    direct = (-0.03, 0.12, 2.29, 2.24)
+    answer, distractor = tokens.items[2], tokens.items[4]
+    at = (2, 4, min(10, last - 1), last)
+    labels = tokens.labels
+    nodes = (
+        *(
+            CircuitNode(f"token:{position}", "token", labels[position], position=position)
+            for position in at
+        ),
+        *(
+            CircuitNode(str(h), "head", str(h), h, None, value, role_of(h, role, 0.7))
+            for h, value, role in zip(heads, direct, roles, strict=True)
+        ),
+        CircuitNode("logits", "output", f"{answer.shown} − {distractor.shown}"),
+    )
+    measured = (
+        ("L3H1", "logits", Via.LOGITS, -2.29),
+        ("L3H6", "logits", Via.LOGITS, -2.24),
+        ("L2H3", "logits", Via.LOGITS, 0.11),
+        ("L0H6", "logits", Via.LOGITS, 0.034),
+        ("L2H3", "L3H1", Via.Q, -1.41),
+        ("L2H3", "L3H1", Via.K, 0.21),
+        ("L2H3", "L3H1", Via.V, -0.17),
+        ("L2H3", "L3H6", Via.Q, -0.38),
+        ("L0H6", "L3H1", Via.K, -0.92),
+        ("L0H6", "L3H6", Via.V, -0.31),
+        ("L0H6", "L2H3", Via.K, 0.002),
+    )
+    seen = (
+        (at[0], "L3H1", 0.83, last),
+        (at[0], "L3H6", 0.71, last),
+        (at[1], "L2H3", 0.4, at[2]),
+        (at[2], "L2H3", 0.52, at[2]),
+        (at[2], "L0H6", 0.6, at[2]),
+        (at[3], "L0H6", 0.3, last),
+    )
+    edges = (
+        *(CircuitEdge(*edge) for edge in measured),
+        *(CircuitEdge(f"token:{t}", h, Via.ATTENTION, w, row) for t, h, w, row in seen),
+    )
+    written = (("embed", 0.2), ("L2 MLP", -0.8), ("L0 attention bias", 0.01), ("L1 MLP", 0.3))
+    return Circuit(
+        request=CircuitRequest(question_of(tokens), heads, Ablation(AblationKind.MEAN)),
+        tokens=tokens,
+        position=last,
+        answer=answer,
+        distractor=distractor,
+        baseline=4.13,
+        ablated=-1.2,
+        nodes=nodes,
+        edges=edges,
+        contributions=(
+            *(Contribution(str(h), value) for h, value in zip(heads, direct, strict=True)),
+            *(Contribution(name, value) for name, value in written),
+            Contribution("unembedding bias", -0.2),
+        ),
+        patched_with="the heads' mean over the prompt",
+        evaluations=28,
+        seconds=0.4,
+    )
+
+
+def search_of(objective: Objective = Objective.FLIP) -> SearchResult:
+    """Two heads taken, a third taken and dropped again."""
+    tokens = tokens_of()
+    one, two, three = parse_heads("L2H3, L3H1, L0H6")
+    mary, john = tokens.items[2], tokens.items[4]
+    steps = (
+        SearchStep("add", one, (one,), -1.5, two, -1.9, mary),
+        SearchStep("add", three, (one, three), -0.4, two, -0.6, mary),
+        SearchStep("add", two, (one, three, two), 1.2, None, None, john),
+        SearchStep("drop", three, (one, two), 0.7, one, -0.2, john),
+    )
+    flip_to = john.id if objective is Objective.FLIP else None
+    return SearchResult(
+        request=SearchRequest(question_of(tokens), objective, flip_to),
+        tokens=tokens,
+        position=len(tokens) - 1,
+        heads=(one, two),
+        steps=steps,
+        score=0.7,
+        top=john,
+        flipped=True,
+        minimal=True,
+        evaluations=120,
+        seconds=0.3,
+        stopped="flipped",
+    )
+
+
+def ablation_of() -> AblationResult:
+    tokens = tokens_of()
+    heads = parse_heads("L2H3, L3H1")
+    mary, john = tokens.items[2], tokens.items[4]
+    clean = (RankedToken(mary, 0.9, 5.0, 1), RankedToken(john, 0.05, 2.0, 2))
+    ablated = (RankedToken(john, 0.8, 4.0, 1), RankedToken(mary, 0.1, 2.0, 2))
+    question = question_of(tokens)
+
+    def prediction(top: tuple[RankedToken, ...], diff: float) -> Prediction:
+        return Prediction(question, tokens, len(tokens) - 1, mary, john, top, 0.4, diff)
+
+    return AblationResult(
+        request=AblationRequest(question, heads),
+        clean=prediction(clean, 3.0),
+        ablated=prediction(ablated, -2.0),
+        kl=1.9,
+        changes=(
+            TokenChange(mary, clean[0], ablated[1]),
+            TokenChange(john, clean[1], ablated[0]),
+        ),
+    )
+
+
+def _causal(weights: np.ndarray) -> np.ndarray:
+    lower = np.tril(weights)
+    return lower / lower.sum(axis=-1, keepdims=True)

@@ -1,0 +1,239 @@
+"""Every format is read back and compared with the record."""
+
+import csv
+import io
+import json
+import re
+import shutil
+import subprocess
+import time
+import warnings
+import xml.etree.ElementTree as ET
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import matplotlib
+import networkx as nx
+import pytest
+
+from attention_viz.exports import picture
+from attention_viz.exports.circuit import PICTURES, SUFFIXES, export_circuit, graph_of
+from attention_viz.figures.circuit_layout import edge_label, node_label
+from attention_viz.figures.escape import visible
+from attention_viz.records.circuit import CircuitNode
+from attention_viz.records.errors import BadInput
+from tests.builders import NASTY, circuit_of, tokens_of
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def nasty_circuit():
+    """Tokens, prompt, counterfactual, model and caption full of what formats choke on."""
+    circuit = circuit_of(tokens_of(("x", "y", *NASTY)))
+    everything = "".join(NASTY) + "\u202e\r\t\ud800"
+    question = replace(
+        circuit.request.question, prompt=everything, counterfactual=everything, model='m"<&$'
+    )
+    request = replace(circuit.request, question=question)
+    tokens = tuple(
+        CircuitNode(f"token:{at}", "token", label, position=at)
+        for at, label in enumerate(circuit.tokens.labels)
+    )
+    others = tuple(node for node in circuit.nodes if node.kind != "token")
+    nodes = (*tokens, *others)
+    return replace(circuit, request=request, nodes=nodes, patched_with="$x$ <&>\x00")
+
+
+@pytest.fixture(params=["plain", "nasty"])
+def circuit(request):
+    return circuit_of() if request.param == "plain" else nasty_circuit()
+
+
+def svg_texts(content):
+    return ["".join(e.itertext()) for e in ET.fromstring(content).iter(f"{SVG}text")]
+
+
+def test_svg_holds_every_label_and_every_score_as_text(circuit):
+    texts = svg_texts(export_circuit(circuit, "svg"))
+    for node in circuit.nodes:
+        assert all(line in texts for line in node_label(node).split("\n"))
+    for edge in circuit.edges:
+        assert texts.count(edge_label(edge)) >= sum(
+            edge_label(other) == edge_label(edge) for other in circuit.edges
+        )
+
+
+def test_svg_marks_nodes_and_edges_with_their_ids():
+    root = ET.fromstring(export_circuit(circuit_of(), "svg"))
+    ids = {e.get("id") for e in root.iter() if e.get("id")}
+    assert {
+        "node:L2H3",
+        "node:token:4",
+        "edge:L2H3→L3H1:Q",
+        "edge:token:2→L3H1:attention@14",
+    } <= ids
+
+
+def test_svg_caption_and_legend_name_what_was_done():
+    text = " ".join(svg_texts(export_circuit(circuit_of(), "svg")))
+    for part in ("embedded", "mean ablation", "drink to", "+4.13", "direct path patching", "0.70"):
+        assert part in text
+
+
+@pytest.mark.parametrize("suffix, magic", [("png", b"\x89PNG\r\n"), ("pdf", b"%PDF-")])
+def test_png_and_pdf_are_what_they_say(circuit, suffix, magic):
+    content = export_circuit(circuit, suffix, theme="dark")
+    assert content.startswith(magic) and len(content) > 10_000
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_no_warning_and_the_same_bytes_twice(suffix):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert export_circuit(nasty_circuit(), suffix) == export_circuit(nasty_circuit(), suffix)
+
+
+def test_exports_at_the_same_time_wait_for_each_other(monkeypatch):
+    """matplotlib's settings are global: one export at a time may have changed them."""
+    inside, most = [], []
+
+    def save(figure, suffix, circuit):
+        inside.append(suffix)
+        time.sleep(0.02)
+        most.append(len(inside))
+        inside.pop()
+        assert matplotlib.rcParams["svg.fonttype"] == "none"
+        return b""
+
+    monkeypatch.setattr(picture, "_save", save)
+    with ThreadPoolExecutor(3) as pool:
+        jobs = [pool.submit(export_circuit, circuit_of(), suffix) for suffix in PICTURES]
+        assert [job.result() for job in jobs] == [b""] * 3
+    assert max(most) == 1
+    assert matplotlib.rcParams["svg.fonttype"] != "none"
+
+
+def test_the_picture_takes_the_page_s_places():
+    places = {"L2H3": (-150.0, -200.0), "token:2": (float("nan"), 0.0), "guide:L2": (0.0, 0.0)}
+    here, there = (
+        middles(export_circuit(circuit_of(), "svg", {**places, "L3H1": at}))
+        for at in ((150.0, -354.0), (190.0, -334.0))
+    )
+    moved = (there["L3H1"][0] - here["L3H1"][0], there["L3H1"][1] - here["L3H1"][1])
+    rest = (there["L2H3"][0] - here["L2H3"][0], there["L2H3"][1] - here["L2H3"][1])
+    # 40 px and 20 px relative to what stayed, at 72 points per 96 px
+    assert moved[0] - rest[0] == pytest.approx(30, abs=0.1)
+    assert moved[1] - rest[1] == pytest.approx(15, abs=0.1)
+
+
+def middles(svg):
+    """Middle of each node's box in the SVG's units."""
+    found = {}
+    for group in ET.fromstring(svg).iter(f"{SVG}g"):
+        if group.get("id", "").startswith("node:"):
+            path = group.find(f"{SVG}path").get("d")
+            numbers = [float(n) for n in re.findall(r"-?\d+\.?\d*", path)]
+            xs, ys = numbers[0::2], numbers[1::2]
+            middle = ((min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2)
+            found[group.get("id").removeprefix("node:")] = middle
+    return found
+
+
+def test_a_node_dragged_far_away_does_not_make_a_huge_picture():
+    content = export_circuit(circuit_of(), "png", {"L2H3": (15_000.0, -15_000.0)})
+    width, height = (int.from_bytes(content[i : i + 4], "big") for i in (16, 20))
+    assert max(width, height) <= 6000
+
+
+def test_weak_edges_are_left_out_of_pictures_only():
+    weak = edge_label(circuit_of().edges[10])
+    assert weak == "+0.002"
+    assert weak in svg_texts(export_circuit(circuit_of(), "svg"))
+    assert weak not in svg_texts(export_circuit(circuit_of(), "svg", smallest=0.1))
+    assert len(json.loads(export_circuit(circuit_of(), "json", smallest=0.1))["edges"]) == 17
+
+
+def test_graph_has_what_was_measured(circuit):
+    graph = graph_of(circuit)
+    assert set(graph) == {node.id for node in circuit.nodes}
+    assert graph.nodes["L3H1"]["contribution"] == 2.29
+    assert graph.nodes["L3H1"]["role"] == "attends to the answer"
+    assert "contribution" not in graph.nodes["logits"]
+    assert edges_of(graph) == recorded(circuit)
+    assert graph.graph["prompt"] == circuit.request.question.prompt
+
+
+def test_graphml_read_by_networkx_is_the_record(circuit):
+    content = export_circuit(circuit, "graphml", {"L2H3": (1.5, -2.0)})
+    graph = nx.read_graphml(io.BytesIO(content), force_multigraph=True)
+    assert edges_of(graph) == recorded(circuit)
+    labels = {name: values["label"] for name, values in graph.nodes(data=True)}
+    assert labels == {node.id: visible(node.label) for node in circuit.nodes}
+    assert (graph.nodes["L2H3"]["x"], graph.nodes["L2H3"]["y"]) == (1.5, -2.0)
+    assert graph.nodes["L2H3"]["contribution"] == 0.12
+    assert graph.graph["baseline"] == 4.13 and graph.graph["model"]
+
+
+def test_json_is_node_link_data_with_exact_texts(circuit):
+    data = json.loads(export_circuit(circuit, "json"))
+    graph = nx.node_link_graph(data, edges="edges")
+    assert graph.is_multigraph() and graph.is_directed()
+    assert edges_of(graph) == recorded(circuit)
+    assert graph.graph["prompt"] == circuit.request.question.prompt
+
+
+@pytest.mark.skipif(shutil.which("dot") is None, reason="graphviz is not installed")
+def test_dot_read_by_graphviz_is_the_record(circuit):
+    content = export_circuit(circuit, "dot", {"L2H3": (1.5, -2.0)})
+    run = subprocess.run(["dot", "-Tjson"], input=content, capture_output=True, check=True)
+    assert run.stderr == b""
+    data = json.loads(run.stdout)
+    names = [node["name"] for node in data["objects"]]
+    edges = sorted(
+        (names[e["tail"]], names[e["head"]], e["via"], float(e["value"])) for e in data["edges"]
+    )
+    assert edges == recorded(circuit)
+    assert set(names) == {node.id for node in circuit.nodes}
+
+
+@pytest.mark.skipif(shutil.which("dot") is None, reason="graphviz is not installed")
+def test_dot_draws_labels_as_they_are():
+    circuit = nasty_circuit()
+    run = subprocess.run(
+        ["dot", "-Tsvg"], input=export_circuit(circuit, "dot"), capture_output=True, check=True
+    )
+    texts = {text.replace("\xa0", " ") for text in svg_texts(run.stdout)}
+    assert {visible(node.label) for node in circuit.nodes} <= texts
+
+
+def test_csv_has_every_edge(circuit):
+    lines = list(csv.reader(io.StringIO(export_circuit(circuit, "csv").decode(), newline="")))
+    edges = sorted((line[0], line[1], line[2], float(line[3])) for line in lines[1:])
+    assert edges == recorded(circuit)
+
+
+@pytest.mark.parametrize("suffix", ["gif", "", "svgz", "../png"])
+def test_unknown_suffixes_are_refused_with_the_list(suffix):
+    with pytest.raises(BadInput) as error:
+        export_circuit(circuit_of(), suffix)
+    assert all(known in error.value.remedy for known in SUFFIXES)
+
+
+def test_a_suffix_may_have_its_dot():
+    assert export_circuit(circuit_of(), ".CSV") == export_circuit(circuit_of(), "csv")
+
+
+def test_a_circuit_of_one_head_and_nothing_else():
+    circuit = circuit_of()
+    head = next(node for node in circuit.nodes if node.kind == "head")
+    lone = replace(circuit, nodes=(head,), edges=(), contributions=())
+    for suffix in SUFFIXES:
+        assert export_circuit(lone, suffix)
+
+
+def edges_of(graph):
+    return sorted((s, t, v["via"], v["value"]) for s, t, v in graph.edges(data=True))
+
+
+def recorded(circuit):
+    return sorted((e.source, e.target, e.via.value, e.value) for e in circuit.edges)
