@@ -20,7 +20,7 @@ from attention_viz.records.circuit import Circuit, CircuitEdge, CircuitNode, Via
 Point = tuple[float, float]
 
 ROW_GAP = 118  # px between rows; less where there are many
-NODE_GAP = 34  # px between neighbours in a row
+NODE_GAP = 22  # px between neighbours in a row
 HEIGHTS = {"token": 28, "head": 40, "output": 34}
 LONGEST_TOKEN = 14  # characters in a token's node; the hover has them all
 MOST_EDGES = 80  # measured edges drawn; more can't be told apart

@@ -12,7 +12,7 @@ from attention_viz.figures import palette
 from attention_viz.figures.escape import safe, shorten, visible
 from attention_viz.records.lens import LogitLens
 
-_CELL = (23, 64)  # px, narrowest and widest
+_CELL = (21, 64)  # px, narrowest and widest
 _ROW = 31  # px
 _FONT = (7.5, 11)  # px, smallest and greatest in a cell
 _LABEL = 12  # characters of a token under its column

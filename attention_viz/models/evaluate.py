@@ -1,7 +1,8 @@
 """Evaluates the embedded model: ``python -m attention_viz.models.evaluate``.
 
 Prints every required and goal number, the exact sentences, the counts of head sets that flip the
-first sentence and the heads' behaviour scores; ``--json`` prints them as one object, ``--write-card``
+first sentence and the heads' behaviour scores; ``--json`` prints them as one object,
+``--write-card``
 puts them into the folder's model card.
 """
 
@@ -58,7 +59,9 @@ def describe(report: dict) -> str:
 
 def describe_score(score: dict) -> str:
     """One score as a line."""
-    needed = f"{'goal' if score['is_goal'] else 'needed'} {score['needed']}" if score["needed"] else ""
+    needed = (
+        f"{'goal' if score['is_goal'] else 'needed'} {score['needed']}" if score["needed"] else ""
+    )
     mark = {True: "ok", False: "NO", None: "  "}[score["is_reached"]]
     return f"{mark}  {score['name']:<52} {score['value']:.3f}  ({score['count']}) {needed}"
 

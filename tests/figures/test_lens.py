@@ -39,7 +39,7 @@ def test_every_cell_names_its_top_1_and_the_embedding_is_at_the_bottom():
 def test_long_words_are_wrapped_and_shortened_but_whole_in_the_hover():
     long = " antidisestablishmentarianism"
     lens = lens_of(tokens=tokens_of((long,) * 20))
-    figure = draw_lens(lens, width=450)
+    figure = draw_lens(lens, width=560)
     text = figure.data[1].text[0]
     assert "<br>" in text and "…" in text and text.endswith("sm")
     assert "␣antidisestablishmentarianism" in figure.data[0].customdata[0][0][2]

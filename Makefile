@@ -1,0 +1,41 @@
+# `make run` on a fresh machine makes .venv, installs what is needed, and serves the page.
+PYTHON ?= python3
+PORT ?= 8050
+MODEL ?=
+
+VENV := .venv
+IN_VENV := $(VENV)/bin/python
+
+.PHONY: run test lint bench clean
+
+run: $(VENV)/installed
+	$(IN_VENV) main.py serve --port $(PORT) $(foreach name,$(MODEL),--model $(name))
+
+test: $(VENV)/installed-dev
+	$(IN_VENV) -m pytest -ra
+
+lint: $(VENV)/installed-dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+bench: $(VENV)/installed-dev
+	$(IN_VENV) -m tests.benchmarks.sweep
+
+clean:
+	rm -rf $(VENV)
+
+$(IN_VENV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo 'Attention Viz needs Python 3.11 or newer: make PYTHON=python3.11' >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+		{ rm -rf $(VENV); echo 'On Debian and Ubuntu: apt install python3-venv' >&2; exit 1; }
+
+# Stamps: installed again when the requirements change.
+$(VENV)/installed: requirements.txt | $(IN_VENV)
+	@echo 'Installing what Attention Viz needs into $(VENV) (a few minutes, once)'
+	$(IN_VENV) -m pip install --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
+	$(IN_VENV) -m pip install --disable-pip-version-check -r requirements-dev.txt
+	@touch $@

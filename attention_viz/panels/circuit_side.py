@@ -1,0 +1,160 @@
+"""Beside the graph: logit lens, top tokens, and what each component writes by itself."""
+
+from typing import Any
+
+import plotly.graph_objects as go
+from dash import Dash, Input, Output, State, html, no_update
+
+from attention_viz.figures.circuit import draw_contributions
+from attention_viz.figures.lens import draw_lens
+from attention_viz.panels import ids
+from attention_viz.panels.common import ask, card, empty, explain, number, state_of
+from attention_viz.panels.downloads import csv_button
+from attention_viz.panels.lens import keep_read_out_visible, measure_ablated
+from attention_viz.panels.lens_sentence import observe
+from attention_viz.panels.ranking import ranking
+from attention_viz.panels.requests import (
+    ablation_request,
+    circuit_request,
+    lens_request,
+    prediction_request,
+)
+from attention_viz.panels.results import recall
+from attention_viz.panels.tables import figure, room, width_of
+from attention_viz.records.ablation import AblationResult, Prediction
+from attention_viz.records.circuit import Circuit
+from attention_viz.records.errors import AttentionVizError
+from attention_viz.records.lens import LogitLens
+from attention_viz.records.page import PageState
+
+_ROOM = 420  # px for the lens, until the browser has said how many there are
+_BAR, _EDGE = 48, 6  # px beside the lens, with and without a colour bar
+_MOST_BARS = 12
+_TOP = 6
+
+
+def layout() -> html.Div:
+    lens = card(
+        "Logit lens",
+        html.Div(
+            html.Div(figure("circuit-lens"), id="circuit-lens-box", hidden=True),
+            className="scroll-x",
+            **{"data-room": "circuit-room"},
+        ),
+        html.Div(id="circuit-lens-text"),
+        note="clean run; stronger: more probable",
+    )
+    top = card("Top tokens", html.Div(id="circuit-top"), note=html.Span(id="circuit-top-note"))
+    bars = card(
+        "Direct contributions",
+        html.Div(figure("circuit-bars"), id="circuit-bars-box", hidden=True),
+        html.Div(id="circuit-bars-text"),
+        note="to the logit difference",
+        tools=csv_button("contributions", "Save all contributions as CSV"),
+    )
+    return html.Div([lens, top, bars, room("circuit-room", _ROOM)], className="view-side")
+
+
+def register(app: Dash, workbench: Any) -> None:
+    keep_read_out_visible(app, "circuit-lens")
+    _register_lens(app, workbench)
+    _register_top(app, workbench)
+    _register_bars(app, workbench)
+
+
+def _inputs() -> list[Input]:
+    names = (ids.VIEW, ids.QUESTION, ids.HEADS, ids.ABLATION, ids.THEME)
+    return [Input(name, "data") for name in names]
+
+
+def _register_lens(app: Dash, workbench: Any) -> None:
+    @app.callback(
+        Output("circuit-lens", "figure"),
+        Output("circuit-lens-box", "hidden"),
+        Output("circuit-lens-text", "children"),
+        *_inputs(),
+        Input("circuit-room", "data"),
+        State(ids.PAGE, "data"),
+        prevent_initial_call=True,
+    )
+    def draw(view, _question, _heads, _ablation, _theme, width, page):
+        return (
+            show_lens(workbench, state_of(page), width) if view == "circuit" else (no_update,) * 3
+        )
+
+
+def _register_top(app: Dash, workbench: Any) -> None:
+    @app.callback(
+        Output("circuit-top", "children"),
+        Output("circuit-top-note", "children"),
+        *_inputs(),
+        State(ids.PAGE, "data"),
+        prevent_initial_call=True,
+    )
+    def rank(view, _question, _heads, _ablation, _theme, page):
+        return show_top(workbench, state_of(page)) if view == "circuit" else (no_update,) * 2
+
+
+def _register_bars(app: Dash, workbench: Any) -> None:
+    @app.callback(
+        Output("circuit-bars", "figure"),
+        Output("circuit-bars-box", "hidden"),
+        Output("circuit-bars-text", "children"),
+        Input("circuit-shown", "data"),
+        State(ids.PAGE, "data"),
+        prevent_initial_call=True,
+    )
+    def draw(shown, page):
+        state = state_of(page)
+        if state.view != "circuit":
+            return (no_update,) * 3
+        found, _ = recall(workbench, circuit_request(state), (shown or {}).get("job"))
+        return show_contributions(found.record, state.theme)
+
+
+def show_lens(workbench: Any, state: PageState, width: int | None = None) -> tuple:
+    """Figure, whether it is hidden, and the sentences (or why there is nothing)."""
+    try:
+        lens = ask(workbench, lens_request(state))
+    except AttentionVizError as error:
+        return no_update, True, explain(error)
+    drawn = draw_narrow(lens, state.theme, width_of(width, _ROOM))
+    return drawn, False, observe(lens, measure_ablated(workbench, state, lens))
+
+
+def draw_narrow(lens: LogitLens, theme: str, width: int) -> go.Figure:
+    """The lens without its colour bar, whose room the tokens need here; the hover has numbers."""
+    drawn = draw_lens(lens, theme, width=width + _BAR)
+    drawn.update_traces(showscale=False, selector={"type": "heatmap"})
+    saved = drawn.layout.margin.r - _EDGE
+    return drawn.update_layout(width=drawn.layout.width - saved, margin_r=_EDGE)
+
+
+def show_top(workbench: Any, state: PageState) -> tuple:
+    """The next tokens, clean and ablated, and what ablated means here."""
+    try:
+        if not state.heads:
+            return draw_top(ask(workbench, prediction_request(state))), "clean run"
+        result: AblationResult = ask(workbench, ablation_request(state))
+    except AttentionVizError as error:
+        return explain(error), ""
+    note = f"KL {number(result.kl, 2)} nats, {result.request.ablation.label} ablation of all"
+    return draw_top(result.clean, result.ablated), note
+
+
+def draw_top(clean: Prediction, ablated: Prediction | None = None) -> html.Div:
+    columns = [html.Div([html.H4("clean"), ranking(clean.top, _TOP)])]
+    if ablated is not None:
+        columns.append(html.Div([html.H4("ablated"), ranking(ablated.top, _TOP, "ablated")]))
+    return html.Div(columns, className="two-rankings")
+
+
+def show_contributions(circuit: Any, theme: str) -> tuple:
+    """Figure, whether it is hidden, and what it says."""
+    if not isinstance(circuit, Circuit):
+        return no_update, True, empty("Measured with the circuit.")
+    told = (
+        "What each component writes straight to the logits, the final norm's scale held fixed. "
+        "All of them and the unembedding bias add up to the clean logit difference."
+    )
+    return draw_contributions(circuit, theme, _MOST_BARS), False, html.P(told, className="note")

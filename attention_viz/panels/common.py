@@ -1,0 +1,146 @@
+"""What every panel needs: the state, asking the workbench, and saying what went wrong."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from dash import html
+
+from attention_viz.records.errors import AttentionVizError, BadInput
+from attention_viz.records.ids import HeadId
+from attention_viz.records.page import PageState
+from attention_viz.records.tokens import Token
+
+
+class NotReady(AttentionVizError):
+    """The model is still being loaded; the panel is asked again when it is there."""
+
+
+def state_of(data: dict[str, Any] | None) -> PageState:
+    """The page's state as a record. Raises BadInput for what a page can't show."""
+    return PageState.from_json(data or {})
+
+
+def ask(workbench: Any, request: Any) -> Any:
+    """The record for a request, measured if need be.
+
+    Never waits for a model: raises NotReady while it is loaded (the panel is called again when
+    it is there), and AttentionVizError for what a person can put right.
+    """
+    question = request.question
+    if not question.prompt:
+        raise BadInput("Nothing was run yet.", "Type a prompt and press Run.")
+    status = workbench.status(question.model)
+    if status.state == "failed":
+        raise BadInput(f"{question.model} could not be loaded.", status.message)
+    if status.state != "ready":
+        raise NotReady(loading_text(status.entry.name, status.message))
+    return workbench.measure(request)
+
+
+def show(workbench: Any, request: Any, draw: Callable[[Any], Any]) -> Any:
+    """Ask and draw; where there is nothing to draw, say why in its place."""
+    try:
+        return draw(ask(workbench, request))
+    except AttentionVizError as error:
+        return explain(error)
+
+
+def explain(error: AttentionVizError) -> html.Div:
+    """An error where the result would be: loading, or what is wrong and what to do."""
+    if isinstance(error, NotReady):
+        return loading(error.message)
+    return empty(error.message, error.remedy)
+
+
+def empty(message: str, hint: str = "") -> html.Div:
+    """The place of a result that isn't there, and how to get it."""
+    return html.Div(
+        [html.Div(message, className="empty-message"), html.Div(hint, className="empty-hint")],
+        className="empty",
+    )
+
+
+def loading(message: str) -> html.Div:
+    """The place of a result that comes by itself."""
+    return html.Div(
+        [html.Span(className="spinner"), html.Span(message)],
+        className="empty loading",
+        role="status",
+    )
+
+
+def loading_text(name: str, message: str = "") -> str:
+    """ "loading the embedded model… reading weights"."""
+    which = "the embedded model" if name == "embedded" else name
+    return f"loading {which}… {message}".strip()
+
+
+def stale(children: Any, reason: str) -> html.Div:
+    """A result of something older, dimmed and labelled so."""
+    return html.Div(
+        [html.Div(reason, className="stale-label"), html.Div(children, className="stale-body")],
+        className="stale",
+    )
+
+
+def toast(
+    problem: AttentionVizError | str, remedy: str = "", kind: str = "danger", title: str = ""
+) -> list[dict[str, Any]]:
+    """What to write to the `toast` store. Kinds: danger, warning, success, info."""
+    if isinstance(problem, AttentionVizError):
+        problem, remedy = problem.message, problem.remedy
+    titles = {"danger": "That didn't work", "warning": "Note", "success": "Done", "info": "Note"}
+    return [
+        {
+            "title": title or titles[kind],
+            "message": problem,
+            "remedy": remedy,
+            "kind": kind,
+            "at": time.time(),
+        }
+    ]
+
+
+def card(title: Any, *children: Any, note: Any = None, tools: Any = None, **props: Any) -> html.Div:
+    """A titled box; `note` is small beside the title, `tools` stand at its right end."""
+    heading = html.H3(
+        [
+            html.Span(title),
+            html.Small(note) if note is not None else None,
+            html.Span(tools, className="card-tools") if tools is not None else None,
+        ]
+    )
+    name = f"card {props.pop('className', '')}".strip()
+    return html.Div([heading, *children], className=name, **props)
+
+
+def head_chip(head: HeadId | str, note: str = "") -> html.Button:
+    """A head's name; a click puts it into the selection or takes it out."""
+    name = str(head)
+    return html.Button(
+        [name, html.Small(note) if note else None],
+        type="button",
+        className="head-chip",
+        title=f"{name}: click to select or deselect",
+        **{"data-head": name},
+    )
+
+
+def token_text(token: Token, label: str | None = None, **props: Any) -> html.Code:
+    """A token with its blanks visible but faint; `label` tells repeated ones apart."""
+    text = token.shown if label is None else label
+    body = text[1:] if text.startswith("␣") and len(text) > 1 else text
+    blank = html.Span("␣", className="blank") if body != text else None
+    title = props.pop("title", f"{text} (id {token.id})")
+    return html.Code([blank, body], className="token-text", title=title, **props)
+
+
+def number(value: float | None, digits: int = 3, sign: bool = False) -> str:
+    """A number with a real minus sign; None and nan are "not measured"."""
+    if value is None or value != value:
+        return "not measured"
+    text = f"{value:+.{digits}f}" if sign else f"{value:.{digits}f}"
+    if float(text) == 0:
+        text = text.lstrip("+-")
+    return text.replace("-", "−")

@@ -1,0 +1,88 @@
+"""What the page asks of the workbench: one builder per request, all from the PageState.
+
+The rail and the views build the same request for the same choices, so that a search started
+in one place is found, and its result shown, in the other.
+"""
+
+from dataclasses import replace
+
+from attention_viz.records.ablation import AblationKind, AblationRequest, PredictionRequest
+from attention_viz.records.attention import AttentionRequest, TokenRequest
+from attention_viz.records.circuit import CircuitRequest
+from attention_viz.records.errors import BadInput
+from attention_viz.records.lens import LensRequest
+from attention_viz.records.metrics import Metric
+from attention_viz.records.page import PageState
+from attention_viz.records.question import Question
+from attention_viz.records.roles import RolesRequest
+from attention_viz.records.search import Objective, SearchRequest
+from attention_viz.records.sweep import SweepRequest
+
+TOP = 10  # next tokens listed in tables
+
+
+def prediction_request(state: PageState) -> PredictionRequest:
+    return PredictionRequest(state.question, top=TOP)
+
+
+def ablation_request(state: PageState) -> AblationRequest:
+    return AblationRequest(state.question, state.head_ids, state.ablation, top=TOP)
+
+
+def sweep_request(state: PageState) -> SweepRequest:
+    return SweepRequest(state.question, state.ablation, Metric(state.metric))
+
+
+def search_request(state: PageState) -> SearchRequest:
+    """The search of the study. Raises BadInput where a targeted one has no target."""
+    objective = Objective(state.objective)
+    is_targeted = objective is Objective.FLIP
+    if is_targeted and state.flip_to is None:
+        raise BadInput(
+            "A targeted search needs the token that is to win.",
+            "Choose it under Target, or search for the greatest change (KL) instead.",
+        )
+    flip_to = state.flip_to if is_targeted else None
+    return SearchRequest(state.question, objective, flip_to, state.max_heads, state.ablation)
+
+
+def circuit_request(state: PageState) -> CircuitRequest:
+    return CircuitRequest(state.question, state.head_ids, state.ablation)
+
+
+def roles_request(state: PageState) -> RolesRequest:
+    return RolesRequest(state.question)
+
+
+def attention_request(state: PageState) -> AttentionRequest:
+    """Maps of the heads chosen; of the ablated run too where the page shows it.
+
+    All the heads are ablated together, so the request names all of them, not one page's.
+    """
+    ablation = None if state.maps == "clean" else state.ablation
+    return AttentionRequest(_without_target(state, ablation is not None), state.head_ids, ablation)
+
+
+def token_request(state: PageState, position: int) -> TokenRequest:
+    return TokenRequest(replace(_without_target(state, False), position=position), top=TOP)
+
+
+def lens_request(state: PageState, show: str = "clean") -> LensRequest:
+    """The lens of the clean run, or of the run with the chosen heads ablated.
+
+    It counts positions from the page's read-out, because the answer is read there.
+    """
+    if show == "clean":
+        return LensRequest(_without_counterfactual(state.question))
+    return LensRequest(state.question, heads=state.head_ids, ablation=state.ablation)
+
+
+def _without_target(state: PageState, is_ablated: bool) -> Question:
+    """The question without what attention doesn't depend on, so that its key stays the same."""
+    question = replace(state.question, position=-1, answer=None, distractor=None)
+    is_resample = AblationKind(state.kind) is AblationKind.RESAMPLE
+    return question if is_ablated and is_resample else _without_counterfactual(question)
+
+
+def _without_counterfactual(question: Question) -> Question:
+    return replace(question, counterfactual=None)

@@ -1,0 +1,54 @@
+"""The page served for real: waitress in a thread, on a free port of 127.0.0.1."""
+
+import contextlib
+import io
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from attention_viz.cli import main
+from attention_viz.commands import serve
+from attention_viz.workbench import Workbench
+
+
+@dataclass(frozen=True)
+class Site:
+    """A server's address, and its workbench, which the command line asks as well."""
+
+    url: str
+    workbench: Workbench
+
+    def cli(self, command: str, *options: Any) -> dict[str, Any]:
+        """What `main.py COMMAND … --json` prints for the same model."""
+        out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+        words = [command, *map(str, options), "--json"]
+        with contextlib.redirect_stdout(out):
+            code = main(words, lambda *_settings: self.workbench)
+        assert code == 0, words
+        out.seek(0)
+        return json.loads(out.read())
+
+
+@contextmanager
+def served(workbench: Workbench) -> Iterator[Site]:
+    """Serve the page as `main.py serve` does, until the block ends."""
+    listener = serve.bind("127.0.0.1", 0)
+    server = serve._make_server(workbench, listener)
+    thread = threading.Thread(target=_run, args=(server,), name="page", daemon=True)
+    thread.start()
+    try:
+        yield Site(f"http://127.0.0.1:{listener.getsockname()[1]}/", workbench)
+    finally:
+        server.task_dispatcher.shutdown()
+        server.close()
+        workbench.close()
+        thread.join(5)
+
+
+def _run(server: Any) -> None:
+    # Closed by another thread, waitress may still look at its sockets once.
+    with contextlib.suppress(OSError):
+        server.run()

@@ -1,0 +1,145 @@
+"""Open, examples, heads by grid and by dropdown, their maps, a cell, its tokens."""
+
+from selenium.webdriver.common.keys import Keys
+
+from tests.browser.wording import (
+    DEFAULT_QUESTION,
+    HEADS,
+    MARY,
+    SWAPPED,
+    by_token,
+    rounded,
+    shown,
+    to_number,
+)
+
+FIRST_MAP, SECOND_MAP = ".map:nth-child(1)", ".map:nth-child(2)"
+MAPS = ".map:not([hidden])"
+
+
+def test_the_page_opens_with_an_example_that_was_run(person, site):
+    person.until(lambda: len(person.effects()) == len(HEADS), "every head swept")
+    assert person.element("#prompt").get_attribute("value") == MARY
+    assert person.element("#counterfactual").get_attribute("value") == SWAPPED
+    assert person.token_chips()[:3] == ["⟨bos⟩", "When", "␣Mary"]
+    assert person.top_token("clean") == "␣Mary"
+    assert person.selected() == []
+
+    person.until(lambda: person.state().flip_to is not None, "the example's token to flip to")
+    asked = site.cli("ablate", *DEFAULT_QUESTION, "--heads", "L0H0")
+    exact = by_token(asked["clean"]["top"])
+    bars = person.bars("clean")
+    assert bars == {token: rounded(exact[token], 6) for token in bars} and len(bars) == 5
+
+
+def test_another_example_and_back(person):
+    person.until(lambda: person.top_token("clean") == "␣Mary", "the first example's bars")
+    person.picks_example("Landmark")
+    person.until(lambda: person.top_token("clean") == "␣Paris", "where the tower is")
+    assert person.element("#prompt").get_attribute("value") == "The Eiffel Tower is in"
+    assert person.element("#counterfactual").get_attribute("value") == ""
+    assert person.state().prompt == "The Eiffel Tower is in"
+    person.picks_example("Indirect object")
+    person.until(lambda: person.top_token("clean") == "␣Mary", "the first example again")
+    person.until(lambda: person.state().prompt == MARY, "its prompt in the address")
+
+
+def test_heads_by_grid_and_by_dropdown_show_their_maps(person, site):
+    person.until(person.grid, "the head grid")
+    assert "No heads selected" in person.text("#attention-message")
+    person.clicks_head("L2H3")
+    person.until(lambda: map_titles(person) == ["L2H3"], "one map")
+    person.picks_in_menu("heads-dropdown", "L0H5", typed="L0H5")
+    person.closes_menu()
+    person.until(lambda: map_titles(person) == ["L0H5", "L2H3"], "two maps, layer by layer")
+    assert person.selected() == ["L0H5", "L2H3"]
+    assert person.texts("#head-pills .pill") == ["L0H5 ×", "L2H3 ×"]
+
+    person.clicks("#head-pills [data-head=L0H5]")
+    person.until(lambda: map_titles(person) == ["L2H3"], "one map again")
+    person.selects("L0H0", "L0H5", "L1H1", "L1H2", "L2H3", "L3H1", "L3H2")
+    person.until(lambda: person.text("#attention-pages") == "1 of 2", "two pages of maps")
+    person.clicks("#attention-next")
+    person.until(lambda: map_titles(person) == ["L3H2"], "the seventh map")
+
+
+def test_a_clicked_cell_is_lit_in_every_map_and_its_tokens_told(person, site):
+    person.selects("L0H5", "L2H3")
+    person.until(lambda: map_titles(person) == ["L0H5", "L2H3"], "two maps")
+    chips = person.token_chips()
+    query, key = len(chips) - 1, 10
+    assert (chips[key], chips.index("␣John")) == ("␣John", 4), "the second John, not the first"
+    weights = person.figure(FIRST_MAP)["z"]
+    assert sum(weights[query]) == rounded(1, 4)
+
+    person.clicks_at(*person.place_in_figure(FIRST_MAP, key, query))
+    for each in (FIRST_MAP, SECOND_MAP):
+        person.until(lambda each=each: outlined(person, each) == (query, key), f"{each} lit")
+    person.until(lambda: person.state().focus == (query, key), "the cell in the address")
+    person.until(lambda: fact(person, "position") == str(query), "the query's facts")
+    assert "␣John_2 · 10" in person.text("#attention-cell")
+    rows = dict(person.table("Weights of the cell"))
+    other = person.figure(SECOND_MAP)["z"]
+    assert {head: float(weight) for head, weight in rows.items()} == {
+        "L0H5": rounded(weights[query][key], 3),
+        "L2H3": rounded(other[query][key], 3),
+    }
+
+    person.clicks("#attention-cell [data-value='10']")
+    person.until(lambda: fact(person, "position") == "10", "the facts of the second John")
+    exact = site.cli("lens", *DEFAULT_QUESTION)["top"][-1][10]
+    person.until(lambda: "␣John" in fact(person, "token"), "the token")
+    told = person.texts("#attention-token-facts .ranking-row")[: len(exact)]
+    for row, expected in zip(told, exact, strict=True):
+        token, probability = row.rsplit(" ", 1)
+        assert token.replace(" ", "") == shown(expected["token"])
+        assert to_number(probability) == rounded(expected["probability"], 3)
+
+
+def test_ablated_maps_and_the_threshold(person):
+    person.selects("L0H5", "L2H3")
+    person.until(lambda: map_titles(person) == ["L0H5", "L2H3"], "two maps")
+    clean = person.figure(SECOND_MAP)["z"]
+    person.clicks("#attention-show label:nth-of-type(1)")
+    choose_run(person, "ablated")
+    person.until(lambda: person.figure(SECOND_MAP)["z"] != clean, "the ablated run's map")
+    ablated = person.figure(SECOND_MAP)["z"]
+    choose_run(person, "ablated − clean")
+    change = ablated[-1][10] - clean[-1][10]
+    person.until(
+        lambda: person.figure(SECOND_MAP)["z"][-1][10] == rounded(change, 6), "the difference"
+    )
+    choose_run(person, "clean")
+    person.until(lambda: person.figure(SECOND_MAP)["z"] == clean, "the clean run's map again")
+
+    person.js("document.querySelector('#attention-threshold [role=slider]').focus()")
+    person.presses(*[Keys.ARROW_RIGHT] * 20)
+    person.until(lambda: person.text("#attention-least") == "0.20", "a threshold of 0.2")
+    expected = [[w if w is not None and w >= 0.2 else None for w in row] for row in clean]
+    person.until(lambda: person.figure(SECOND_MAP)["z"] == expected, "weak weights hidden")
+
+
+def map_titles(person):
+    return [
+        person.figure(f".map:nth-child({place})")["title"]
+        for place in range(1, len(person.texts(MAPS)) + 1)
+    ]
+
+
+def outlined(person, selector):
+    """The (query, key) that the outlines of a map are around."""
+    row, column = person.figure(selector)["shapes"]
+    return (row["y0"] + 0.5, column["x0"] + 0.5)
+
+
+def fact(person, name):
+    script = """return [...document.querySelectorAll('#attention-token-facts .facts-list > div')]
+        .find(pair => pair.querySelector('dt').innerText === arguments[0])
+        .querySelector('dd').innerText"""
+    return person.js(script, name)
+
+
+def choose_run(person, label):
+    script = """[...document.querySelectorAll('#attention-show label')]
+        .find(each => each.innerText === arguments[0]).click()"""
+    person.js(script, label)

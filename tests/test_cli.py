@@ -1,0 +1,455 @@
+"""The command line: the contract of every command's JSON, readable tables, and bad input."""
+
+import json
+import math
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from attention_viz.cli import main, make_parser
+from attention_viz.commands import options, serve
+from attention_viz.commands.command import table
+from attention_viz.records.ablation import Ablation, AblationKind
+from attention_viz.records.errors import BadInput
+from attention_viz.records.ids import HeadId
+from attention_viz.records.metrics import Metric
+from attention_viz.records.page import PageState
+from attention_viz.records.question import Question
+from attention_viz.records.search import Objective, SearchRequest
+from attention_viz.records.sweep import SweepRequest
+from attention_viz.workbench import Workbench
+from tests.models_for_tests import PROMPT as RANDOM_PROMPT
+from tests.models_for_tests import save_random_model
+
+ROOT = Path(__file__).parent.parent
+MARY = "When Mary and John went to the store, John gave a drink to"
+SWAPPED = "When Mary and John went to the store, Mary gave a drink to"
+LENGTH = 15  # tokens of MARY, beginning of text included
+
+
+@pytest.fixture
+def run(workbench, capsys):
+    """run("sweep", …) → (exit code, stdout, stderr), on the embedded model all tests share."""
+
+    def run_command(*argv, make_workbench=lambda *args: workbench):
+        code = main([str(word) for word in argv], make_workbench)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run_command
+
+
+@pytest.fixture
+def ask(run):
+    """ask("sweep", …) → the JSON object, with nothing else said."""
+
+    def ask_for_json(command, *argv, prompt=MARY):
+        code, out, err = run(command, "--prompt", prompt, *argv, "--json")
+        assert (code, err) == (0, ""), err
+        assert out.count("\n") == 1
+        return json.loads(out, parse_constant=pytest.fail)
+
+    return ask_for_json
+
+
+@pytest.fixture
+def flipping(ask):
+    """Heads that flip Mary to John, as the --heads option takes them."""
+    return ",".join(ask("search", "--flip-to", " John")["heads"])
+
+
+def is_token(value):
+    return set(value) >= {"token", "id"} and isinstance(value["id"], int)
+
+
+# Contracts
+
+
+def test_sweep(ask, workbench):
+    found = ask("sweep")
+    assert found["model"] == "embedded"
+    assert len(found["tokens"]) == LENGTH and found["tokens"][2:4] == [" Mary", " and"]
+    assert found["bos"] is True
+    assert found["position"] == LENGTH - 1
+    assert (found["kind"], found["metric"], found["unit"]) == ("zero", "kl", "nats")
+    assert found["answer"]["token"] == " Mary" and is_token(found["distractor"])
+    assert found["baseline"] == pytest.approx(0, abs=1e-6)
+    assert len(found["effect"]) == 4 and all(len(layer) == 8 for layer in found["effect"])
+    assert found["evaluations"] >= 32 and found["seconds"] > 0
+
+    page = workbench.cached(SweepRequest(Question("embedded", MARY)))
+    assert page is not None, "the page would have asked something else"
+    assert found["effect"] == page.effect.tolist()
+
+
+@pytest.mark.parametrize("metric", list(Metric))
+def test_sweep_of_every_metric_names_its_unit(ask, metric):
+    found = ask("sweep", "--metric", metric.value)
+    assert (found["metric"], found["unit"]) == (metric.value, metric.unit)
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "shown"),
+    [
+        ("scale", ["--scale", "0.5"], {"scale": 0.5}),
+        ("mean", [], {}),
+        ("resample", ["--counterfactual", SWAPPED], {}),
+        ("permute", ["--seed", "3"], {"seed": 3}),
+        ("sparsify", ["--threshold", "0.1"], {"threshold": 0.1}),
+        ("zero", ["--at", "-1", "3,4"], {"at": [-1, 3, 4]}),
+    ],
+)
+def test_sweep_of_every_kind_says_its_settings(ask, kind, more, shown):
+    found = ask("sweep", "--kind", kind, *more)
+    assert found["kind"] == kind
+    assert {key: found[key] for key in shown} == shown
+    assert sum(map(abs, sum(found["effect"], []))) > 0
+
+
+def test_scale_one_is_the_clean_run(ask):
+    effects = sum(ask("sweep", "--kind", "scale", "--scale", 1)["effect"], [])
+    assert max(map(abs, effects)) < 1e-4
+
+
+def test_position_and_beginning_of_text(ask):
+    with_bos, without = ask("sweep", "--position", 4), ask("sweep", "--no-bos", "--position", -3)
+    assert with_bos["position"] == 4
+    assert without["bos"] is False
+    assert len(without["tokens"]) == LENGTH - 1 and without["position"] == LENGTH - 4
+
+
+def test_answer_and_distractor_are_given_as_text(ask):
+    found = ask("sweep", "--answer", "␣John", "--distractor", " Mary", "--metric", "logit_diff")
+    assert found["answer"]["token"] == " John" and found["distractor"]["token"] == " Mary"
+    assert found["baseline"] < 0
+
+
+def test_ablate(ask):
+    found = ask("ablate", "--heads", "L2H3, l3h1,L2H3", "--top", 5)
+    for name in ("clean", "ablated"):
+        side = found[name]
+        assert len(side["top"]) == 5
+        for row in side["top"]:
+            assert (
+                is_token(row) and 0 <= row["probability"] <= 1 and isinstance(row["logit"], float)
+            )
+        assert side["entropy"] >= 0
+    assert found["clean"]["top"][0]["token"] == " Mary"
+    assert found["kl"] >= 0
+    assert found["heads"] == ["L2H3", "L3H1"]
+    diff = found["logit_diff"]
+    assert diff["effect"] == pytest.approx(diff["ablated"] - diff["clean"])
+    assert diff["clean"] == found["clean"]["logit_diff"]
+    assert {row["id"] for row in found["clean"]["top"]} <= {
+        row["id"] for row in found["rank_changes"]
+    }
+    assert found["flipped"] is False
+
+
+def test_search_flips_mary_to_john(ask, workbench):
+    found = ask("search", "--objective", "flip", "--flip-to", " John", "--max-heads", 4)
+    assert found["flipped"] is True and found["minimal"] is True
+    assert found["stopped"] == "flipped"
+    assert 2 <= len(found["heads"]) <= 4
+    assert all(re.fullmatch(r"L\dH\d", head) for head in found["heads"])
+    for step in found["steps"]:
+        assert set(step) >= {"head", "score", "top"} and is_token(step["top"])
+    assert found["steps"][-1]["top"]["token"] == " John"
+    assert found["evaluations"] > 32 and found["seconds"] > 0
+
+    john = workbench.token_id("embedded", " John")
+    request = SearchRequest(Question("embedded", MARY), Objective.FLIP, john, 4)
+    assert [str(head) for head in workbench.cached(request).heads] == found["heads"]
+
+
+def test_what_the_search_found_flips_the_ablation(ask, flipping):
+    found = ask("ablate", "--heads", flipping)
+    assert found["ablated"]["top"][0]["token"] == " John"
+    assert found["flipped"] is True
+
+
+def test_search_for_divergence(ask):
+    found = ask("search", "--objective", "kl", "--max-heads", 2)
+    assert found["objective"] == "kl" and found["unit"] == "nats"
+    assert len(found["heads"]) == 2
+    assert isinstance(found["flipped"], bool) and isinstance(found["minimal"], bool)
+
+
+def test_lens(ask):
+    found = ask("lens", "--top", 3)
+    assert found["rows"] == ["embed", "L0", "L1", "L2", "L3"]
+    assert len(found["top"]) == 5 and len(found["top"][0]) == LENGTH
+    assert len(found["top"][0][0]) == 3
+    last = found["top"][-1][-1][0]
+    assert last["token"] == " Mary" == found["answer"]["token"]
+    assert found["answer_probability"][-1][-1] == pytest.approx(last["probability"], abs=1e-6)
+    assert found["answer_rank"][-1][-1] == 1
+    assert found["settles"] in found["rows"]
+    assert found["kind"] is None
+
+
+def test_lens_of_an_ablated_run(ask):
+    found = ask("lens", "--heads", "L0H5")
+    assert found["heads"] == ["L0H5"] and found["kind"] == "zero"
+    assert found["entropy"] != ask("lens")["entropy"]
+
+
+def test_circuit(ask, tmp_path):
+    files = [tmp_path / f"circuit.{suffix}" for suffix in ("svg", "dot", "json")]
+    outs = [word for file in files for word in ("--out", file)]
+    found = ask("circuit", "--heads", "L0H5,L2H3", *outs)
+    nodes = {node["id"]: node for node in found["nodes"]}
+    assert {"L0H5", "L2H3", "logits"} <= set(nodes)
+    assert isinstance(nodes["L2H3"]["contribution"], float)
+    assert {edge["source"] for edge in found["edges"]} <= set(nodes)
+    assert {edge["target"] for edge in found["edges"]} <= set(nodes)
+    for edge in found["edges"]:
+        assert edge["unit"] == ("logits" if edge["measured"] else "attention weight")
+    total = sum(part["value"] for part in found["contributions"])
+    assert total == pytest.approx(found["baseline"], abs=1e-3)
+    assert all(file.stat().st_size > 0 for file in files)
+    assert files[0].read_bytes().lstrip().startswith(b"<?xml")
+    assert json.loads(files[2].read_text())
+
+
+def test_tokens(ask):
+    found = ask("tokens", "--counterfactual", SWAPPED)
+    assert len(found["ids"]) == len(found["tokens"]) == len(found["counterfactual"]) == LENGTH
+
+
+def test_models(run, tmp_path):
+    folder = save_random_model("gpt2", tmp_path)
+    code, out, err = run("models", "--model", folder, "--model", "some/name", "--json")
+    found = json.loads(out)
+    assert (code, err) == (0, "")
+    assert found["default"] == "embedded"
+    names = [model["name"] for model in found["models"]]
+    assert names == ["embedded", "gpt2", "gpt2-2", "some/name"]
+    code, out, _ = run("models")
+    assert code == 0 and "embedded" in out
+
+
+def test_any_folder_can_be_measured(run, tmp_path):
+    folder = save_random_model("llama", tmp_path)
+    argv = ("sweep", "--model", folder, "--prompt", RANDOM_PROMPT, "--device", "cpu", "--json")
+    code, out, err = run(*argv, make_workbench=Workbench)
+    assert (code, err) == (0, "")
+    found = json.loads(out)
+    assert found["model"] == "llama"
+    assert len(found["effect"]) == 3 and len(found["effect"][0]) == 4
+
+
+# Text
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (["sweep"], ["L3", "H7", "nats", "[␣to]"]),
+        (["ablate", "--heads", "FLIPPING"], ["flipped ␣Mary → ␣John", "entropy (nats)"]),
+        (["search", "--flip-to", " John"], ["found: ", "minimal", "stopped: flipped"]),
+        (["search", "--max-heads", "1"], ["KL (nats)"]),
+        (["lens"], ["embed", "L3", "␣Mary"]),
+        (["circuit", "--heads", "FLIPPING"], ["role", "attention weight", " at "]),
+        (["tokens", "--counterfactual", SWAPPED], ["position", "counterfactual", "␣store"]),
+    ],
+)
+def test_without_json_a_table_is_printed(run, flipping, argv, expected):
+    more = [flipping if word == "FLIPPING" else word for word in argv[1:]]
+    code, out, err = run(argv[0], "--prompt", MARY, *more)
+    assert (code, err) == (0, "")
+    for text in expected:
+        assert text in out
+
+
+def test_a_table_is_aligned_and_says_what_was_not_measured():
+    text = table(["name", "value"], [("a", 1.5), ("long", math.nan), ("b", None)])
+    assert text.splitlines() == ["name   value", "a     1.5000", "long       –", "b          –"]
+
+
+def test_progress_is_shown_to_a_person_and_wiped(run, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    code, out, err = run("sweep", "--prompt", MARY + " the", "--json")
+    assert code == 0 and json.loads(out)
+    assert " of " in err and err.endswith("\r\x1b[K")
+
+
+# What is asked equals what the page asks
+
+
+def test_options_left_out_are_those_of_the_page():
+    args = make_parser().parse_args(["sweep", "--prompt", MARY])
+    for kind in AblationKind:
+        args.kind = kind.value
+        assert options.ablation(args) == PageState(kind=kind.value).ablation
+
+
+def test_settings_the_kind_does_not_use_are_left_out():
+    args = make_parser().parse_args(
+        ["sweep", "--prompt", MARY, "--scale", "3", "--seed", "7", "--reference", "x"]
+    )
+    assert options.ablation(args) == Ablation()
+
+
+def test_references_are_for_the_mean():
+    args = make_parser().parse_args(
+        ["sweep", "--prompt", MARY, "--kind", "mean", "--reference", "a", "--reference", "b"]
+    )
+    assert options.ablation(args).references == ("a", "b")
+
+
+def test_without_a_command_the_page_is_served(monkeypatch):
+    seen = []
+    monkeypatch.setattr(serve, "run", lambda args: seen.append(args) or 0)
+    assert main([]) == main(["--port", "8051", "--model", "gpt2"]) == 0
+    assert [args.port for args in seen] == [8050, 8051]
+    assert seen[1].model == ["gpt2"] and seen[1].host == "127.0.0.1"
+
+
+# Bad input
+
+
+BAD = {
+    "empty prompt": (["sweep", "--prompt", "  "], "empty"),
+    "over the context": (["sweep", "--prompt", "the " * 200], "at most 128"),
+    "answer of two tokens": (["sweep", "--prompt", MARY, "--answer", " John Mary"], "2 tokens"),
+    "flip-to of two tokens": (["search", "--prompt", MARY, "--flip-to", " to go"], "2 tokens"),
+    "flip without a token": (["search", "--prompt", MARY, "--objective", "flip"], "--flip-to"),
+    "already top-1": (["search", "--prompt", MARY, "--flip-to", " Mary"], "Mary"),
+    "other length": (["sweep", "--prompt", MARY, "--counterfactual", "Hello"], "tokens"),
+    "no counterfactual": (["sweep", "--prompt", MARY, "--kind", "resample"], "counterfactual"),
+    "misspelt head": (["ablate", "--prompt", MARY, "--heads", "9-6"], "L9H6"),
+    "unknown head": (["ablate", "--prompt", MARY, "--heads", "L9H6"], "L9H6"),
+    "no heads": (["ablate", "--prompt", MARY, "--heads", ","], "No heads"),
+    "no heads in a circuit": (["circuit", "--prompt", MARY, "--heads", ""], "No heads"),
+    "unknown kind": (["sweep", "--prompt", MARY, "--kind", "noise"], "'permute'"),
+    "unknown metric": (["sweep", "--prompt", MARY, "--metric", "loss"], "'logit_diff'"),
+    "position out of range": (["sweep", "--prompt", MARY, "--position", "15"], "0 to 14"),
+    "edited position out of range": (["sweep", "--prompt", MARY, "--at", "15"], "15"),
+    "position not a number": (["sweep", "--prompt", MARY, "--position", "last"], "whole number"),
+    "scale not a number": (["sweep", "--prompt", MARY, "--scale", "nan"], "not a number"),
+    "negative threshold": (["sweep", "--prompt", MARY, "--threshold", "-1"], "too small"),
+    "no head allowed": (["search", "--prompt", MARY, "--max-heads", "0"], "too small"),
+    "no prompt": (["sweep"], "--prompt"),
+    "unknown command": (["swep"], "'sweep'"),
+    "unknown option": (["sweep", "--prompt", MARY, "--layer", "1"], "--layer"),
+    "unknown device": (["sweep", "--prompt", MARY, "--device", "abacus"], "'cuda'"),
+    "no such folder": (["sweep", "--prompt", MARY, "--model", "./no/such"], "folder"),
+    "unknown suffix": (
+        ["circuit", "--prompt", MARY, "--heads", "L0H0", "--out", "a.docx"],
+        ".graphml",
+    ),
+    "no such output folder": (
+        ["circuit", "--prompt", MARY, "--heads", "L0H0", "--out", "no/such/a.svg"],
+        "no/such",
+    ),
+    "port too great": (["--port", "65536"], "65535"),
+    "unknown host": (["--host", "256.1.1.1"], "--host"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_one_line_and_exit_code_2(run, name):
+    argv, said = BAD[name]
+    code, out, err = run(*argv)
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ") and err.count("\n") == 1
+    assert said in err
+    assert "Traceback" not in err
+
+
+def test_a_folder_without_a_model(run, tmp_path):
+    code, out, err = run("sweep", "--prompt", MARY, "--model", tmp_path)
+    assert (code, out) == (2, "")
+    assert "no model" in err and err.count("\n") == 1
+
+
+def test_a_file_that_cannot_be_written(run, tmp_path):
+    taken = tmp_path / "folder.dot"
+    taken.mkdir()
+    code, out, err = run("circuit", "--prompt", MARY, "--heads", "L0H0", "--out", taken)
+    assert (code, out) == (2, "")
+    assert "can't be written" in err and err.count("\n") == 1
+
+
+def test_a_port_that_is_taken(run):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, out, err = run("--port", port)
+    assert (code, out) == (2, "")
+    assert f"Port {port} is taken" in err and "--port" in err and err.count("\n") == 1
+
+
+def test_ctrl_c_is_130(run):
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    assert run("sweep", "--prompt", MARY, make_workbench=interrupt) == (130, "", "")
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["sweep", "--help"], ["serve", "--help"]])
+def test_help_is_on_stdout(run, argv):
+    code, out, err = run(*argv)
+    assert (code, err) == (0, "") and "usage" in out
+
+
+# Serving
+
+
+@pytest.mark.parametrize(
+    ("host", "is_private"),
+    [("127.0.0.1", True), ("localhost", True), ("::1", True), ("0.0.0.0", False), ("box", False)],
+)
+def test_only_loopback_hosts_are_private(host, is_private):
+    assert serve.is_loopback(host) is is_private
+
+
+def test_a_wide_host_is_announced_as_open(capsys):
+    serve._announce("0.0.0.0", 8050)
+    out, err = capsys.readouterr()
+    assert out.startswith("Attention Viz is at http://") and out.endswith(":8050\n")
+    assert "anyone" in err
+    serve._announce("127.0.0.1", 8050)
+    out, err = capsys.readouterr()
+    assert (out, err) == ("Attention Viz is at http://127.0.0.1:8050\n", "")
+
+
+def test_a_host_of_another_machine_is_refused():
+    with pytest.raises(BadInput, match="not an address of this machine"):
+        serve.bind("192.0.2.1", 0)
+
+
+def test_the_server_answers_while_the_model_loads_and_ends_on_ctrl_c():
+    server = subprocess.Popen(
+        [sys.executable, "main.py", "--port", "0", "--device", "cpu"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    try:
+        link = re.fullmatch(r"Attention Viz is at (http://\S+)\n", server.stdout.readline())[1]
+        with urllib.request.urlopen(link, timeout=60) as page:
+            assert page.status == 200 and b"Attention Viz" in page.read()
+        server.send_signal(signal.SIGINT)
+        out, err = server.communicate(timeout=60)
+    finally:
+        server.kill()
+    assert (out, err) == ("", "")
+    assert server.returncode == 0
+
+
+# In a process of its own
+
+
+def test_a_program_can_read_stdout():
+    argv = [sys.executable, "main.py", "ablate", "--prompt", MARY, "--heads", "L2H3", "--json"]
+    done = subprocess.run(argv, capture_output=True, text=True, cwd=ROOT, timeout=300)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["heads"] == [str(HeadId(2, 3))]
