@@ -84,20 +84,29 @@
     },
 
     // Options that are no tokens: −2 chooses nothing; −1 says why what was typed is not one token.
+    // The picker is empty (null) only while its options are on their way.
     pickToken(picker, field, value, options, page) {
-      const now = page[field];
+      if (value === undefined || value === null) return nothing();
       if (value === -1) {
         const reason = (options || []).find((option) => option.value === -1);
         const says = toast("danger", "Not one token", reason ? String(reason.label) : "");
         window.dash_clientside.set_props("toast", { data: says });
-        const shown = now === null && field !== "flip_to" ? -2 : now;
-        window.dash_clientside.set_props(picker, { value: shown });
+        window.dash_clientside.set_props(picker, { value: optionOf(page, field) });
         return nothing();
       }
-      const chosen = value === undefined || value === -2 ? null : value;
-      return chosen === now ? nothing() : change({ [field]: chosen });
+      const chosen = value === -2 ? null : value;
+      return chosen === page[field] ? nothing() : change({ [field]: chosen });
+    },
+
+    showToken(picker, field, options, question, study, value, page) {
+      const wanted = optionOf(page, field);
+      const isOffered = wanted === null || (options || []).some((o) => o.value === wanted);
+      return isOffered && wanted !== (value ?? null) ? wanted : nothing();
     },
   };
+
+  const optionOf = (page, field) =>
+    page[field] === null && field !== "flip_to" ? -2 : page[field];
 
   async function copy(text) {
     try {

@@ -35,13 +35,22 @@
     const cy = box && box._cyreg && box._cyreg.cy;
     if (!cy || !box.clientWidth) return;
     const graph = cy.elements().boundingBox();
+    if (!(graph.w > 1)) return; // nothing drawn
     const zoom = Math.min(cy.maxZoom(), (box.clientWidth - 2 * PADDING) / graph.w);
     const height = Math.round(graph.h * zoom + 2 * PADDING);
     box.style.height = `${Math.min(HEIGHTS[1], Math.max(HEIGHTS[0], height))}px`;
     cy.resize();
     cy.fit(undefined, PADDING);
   };
-  const boxes = new ResizeObserver((entries) => entries.forEach((entry) => fit(entry.target)));
+  // Only a new width fits anew: the height is what fitting sets.
+  const widths = new WeakMap();
+  const boxes = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      if (widths.get(target) === target.clientWidth) continue;
+      widths.set(target, target.clientWidth);
+      requestAnimationFrame(() => fit(target));
+    }
+  });
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.views = {
     // The first shape of a lens outlines the column read out.

@@ -156,12 +156,12 @@ def test_search_flips_mary_to_john(ask, workbench):
     found = ask("search", "--objective", "flip", "--flip-to", " John", "--max-heads", 4)
     assert found["flipped"] is True and found["minimal"] is True
     assert found["stopped"] == "flipped"
-    assert 2 <= len(found["heads"]) <= 4
+    assert 1 <= len(found["heads"]) <= 4
     assert all(re.fullmatch(r"L\dH\d", head) for head in found["heads"])
     for step in found["steps"]:
         assert set(step) >= {"head", "score", "top"} and is_token(step["top"])
     assert found["steps"][-1]["top"]["token"] == " John"
-    assert found["evaluations"] > 32 and found["seconds"] > 0
+    assert found["evaluations"] >= 32 and found["seconds"] > 0
 
     john = workbench.token_id("embedded", " John")
     request = SearchRequest(Question("embedded", MARY), Objective.FLIP, john, 4)
@@ -441,7 +441,8 @@ def test_the_server_answers_while_the_model_loads_and_ends_on_ctrl_c():
         out, err = server.communicate(timeout=60)
     finally:
         server.kill()
-    assert (out, err) == ("", "")
+    assert out == ""
+    assert re.fullmatch(r"(The embedded model is ready .*\n)?", err)
     assert server.returncode == 0
 
 

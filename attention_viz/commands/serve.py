@@ -7,12 +7,13 @@ import os
 import signal
 import socket
 import sys
+import threading
 from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from attention_viz.commands import options
 from attention_viz.models.catalogue import Catalogue
-from attention_viz.records.errors import BadInput
+from attention_viz.records.errors import AttentionVizError, BadInput
 from attention_viz.records.model import EMBEDDED
 from attention_viz.workbench import Workbench
 
@@ -41,12 +42,21 @@ def run(args: Namespace) -> int:
     server = _make_server(workbench, listener)
     _announce(args.host, listener.getsockname()[1])
     workbench.load(EMBEDDED)
+    threading.Thread(target=_tell_when_ready, args=(workbench,), daemon=True).start()
     signal.signal(signal.SIGTERM, _interrupt)  # stopped by a service manager: same as Ctrl-C
     try:
         server.run()
     finally:
         _stop(server, workbench)
     return 0
+
+
+def _tell_when_ready(workbench: Workbench) -> None:
+    try:
+        seconds = workbench.wait(EMBEDDED).info.seconds
+        print(f"The {EMBEDDED} model is ready ({seconds:.1f} s).", file=sys.stderr, flush=True)
+    except AttentionVizError as error:
+        print(error, file=sys.stderr, flush=True)
 
 
 def bind(host: str, port: int) -> socket.socket:

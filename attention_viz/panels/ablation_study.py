@@ -154,7 +154,7 @@ def show_targets(workbench: Any, state: PageState) -> Any:
     if chosen is not None and chosen not in offered:
         offered = [chosen, *offered]
     chips = [_target(token, token == chosen) for token in offered]
-    hint = "or any other token: type it under Tokens and search"
+    hint = "or any other token: type it at the left, beside Find heads"
     return html.Div(
         ["make ", *chips, " win ", html.Span(hint, className="mut")], className="chip-line"
     )

@@ -164,7 +164,7 @@ def _register_graph(app: Dash, workbench: Any) -> None:
         State(ids.PAGE, "data"),
         prevent_initial_call=True,
     )
-    def draw(view, _question, _heads, _ablation, _theme, news, share, shown, page):
+    def draw_graph(view, _question, _heads, _ablation, _theme, news, share, shown, page):
         if view != "circuit":
             return (no_update,) * 11
         state = state_of(page)
@@ -249,7 +249,6 @@ def show_circuit(found: Found, is_stale: bool, state: PageState, share: float | 
             status,
             _NOTHING,
             styles,
-            no_update,
             True,
             None,
             "",

@@ -107,7 +107,7 @@ class SweepView:
 
     @property
     def is_under_way(self) -> bool:
-        return self.job is not None and not self.job.is_over and self.sweep is not self.job.result
+        return self.job is not None and not self.job.is_over
 
     @property
     def mark(self) -> str:
@@ -226,7 +226,7 @@ def draw_state(view: SweepView, theme: str, model_note: str = "") -> Any:
     job = view.job
     if view.is_under_way:
         return _draw_progress(job)
-    if view.sweep is not None and view.sweep.request is not None:
+    if view.sweep is not None:
         cut = job is not None and job.state == "cancelled" and job.result is None
         return draw_bar(view.sweep, theme, " · cancelled" if cut else "")
     if job is not None and job.state == "failed":

@@ -190,27 +190,40 @@ def _register_picker(app: Dash, workbench: Any, field: str) -> None:
 
     @app.callback(
         Output(name, "options", allow_duplicate=True),
+        Input(QUESTION, "data"),
+        Input(STUDY, "data"),
+        State(name, "options"),
+        State(PAGE, "data"),
+        prevent_initial_call=True,
+    )
+    def renew(question: dict, _study: dict, before: list, page: dict) -> Any:
+        state = state_of(page)
+        wanted = value_of(state, field)
+        is_offered = any(option["value"] == wanted for option in before)
+        if not question or not question["ready"]:
+            return no_update
+        if ctx.triggered_id != QUESTION and (is_offered or wanted is None):
+            return no_update
+        try:
+            return options_for(workbench, state, field)
+        except AttentionVizError:
+            return no_update
+
+    # The value is set in the browser, from the page as it is then: what a slow answer knew of the
+    # page may be older than what was picked meanwhile.
+    browser = "(...all) => dash_clientside.page.%s(%r, %r, ...all)"
+    app.clientside_callback(
+        browser % ("showToken", name, field),
         Output(name, "value"),
+        Input(name, "options"),
         Input(QUESTION, "data"),
         Input(STUDY, "data"),
         State(name, "value"),
         State(PAGE, "data"),
         prevent_initial_call=True,
     )
-    def follow(question: dict, _study: dict, shown: int | None, page: dict) -> tuple:
-        state = state_of(page)
-        wanted = value_of(state, field)
-        is_news = ctx.triggered_id == QUESTION or wanted != shown
-        if not question or not question["ready"] or not is_news:
-            return no_update, no_update
-        try:
-            options = options_for(workbench, state, field)
-        except AttentionVizError:
-            return no_update, no_update
-        return options, no_update if wanted == shown else wanted
-
     app.clientside_callback(
-        f"(...all) => dash_clientside.page.pickToken({name!r}, {field!r}, ...all)",
+        browser % ("pickToken", name, field),
         Output(PAGE, "data", allow_duplicate=True),
         Input(name, "value"),
         State(name, "options"),

@@ -22,7 +22,7 @@ from attention_viz.models.catalogue import Catalogue
 from attention_viz.models.loading import load_model
 from attention_viz.records.model import EMBEDDED
 from attention_viz.workbench import REGISTRY, Workbench
-from tests.browser.person import Person
+from tests.browser.person import PATIENCE, Person
 from tests.browser.site import Site, served
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -76,6 +76,8 @@ def browser() -> Iterator[webdriver.Chrome]:
         chrome = webdriver.Chrome(service=Service(driver), options=options)
     except WebDriverException as error:
         _missing(f"Chromium didn't start ({str(error).strip().splitlines()[0]})")
+    chrome.set_page_load_timeout(PATIENCE)
+    chrome.set_script_timeout(PATIENCE)
     yield chrome
     chrome.quit()
 

@@ -22,10 +22,13 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
+from attention_viz.records.errors import BadInput
 from attention_viz.records.page import PageState
+from tests.browser.wording import to_number
 
 PATIENCE = 45.0  # seconds; a busy machine may need many, an idle one far below one
 _LOOK_AGAIN = 0.05  # seconds
+_STEADY = 0.4  # seconds without a change
 _NOT_YET = (
     ElementClickInterceptedException,
     ElementNotInteractableException,
@@ -33,6 +36,8 @@ _NOT_YET = (
     NoSuchElementException,
     StaleElementReferenceException,
     AssertionError,
+    BadInput,  # an address between two states
+    FileNotFoundError,
     LookupError,
     ValueError,
 )
@@ -64,6 +69,22 @@ class Person:
                 last = error
             time.sleep(_LOOK_AGAIN)
         raise AssertionError(f"after {seconds:.0f} s not: {what}; last: {last}; {self.toasts()}")
+
+    def steady(self, read: Callable[[], T]) -> T:
+        """What `read()` says once it says the same for a while: things move while a page is laid
+        out.
+        """
+        known, since = None, time.monotonic()
+
+        def is_steady() -> bool:
+            nonlocal known, since
+            now = read()
+            if now != known:
+                known, since = now, time.monotonic()
+            return time.monotonic() - since > _STEADY
+
+        self.until(is_steady, "the page at rest")
+        return known
 
     def js(self, script: str, *values: Any) -> Any:
         return self.browser.execute_script(script, *values)
@@ -170,6 +191,24 @@ class Person:
         entry = self.until(lambda: self.js(script, title), f"the example {title}")
         entry.click()
 
+    def chooses(self, group: str, label: str) -> None:
+        """Press one of a few labelled choices beside each other."""
+        script = """return [...document.querySelectorAll(arguments[0] + ' label')]
+            .find(each => each.innerText.trim() === arguments[1])"""
+
+        def press() -> bool:
+            choice = self.js(script, group, label)
+            if choice is not None:
+                self.js("arguments[0].scrollIntoView({block: 'center'})", choice)
+                choice.click()
+            return choice is not None
+
+        self.until(press, f"the choice {label!r}")
+
+    def reloads(self) -> None:
+        self.browser.refresh()
+        self.until(lambda: self.is_shown("#prompt"), "the page's frame")
+
     def opens_view(self, name: str) -> None:
         self.clicks(f"#tab-{name}")
         self.until(lambda: self.is_shown(f"#view-{name}"), f"the view {name}")
@@ -192,14 +231,12 @@ class Person:
         self.until(lambda: self.selected() == sorted(heads), f"{heads} selected")
 
     def picks_in_menu(self, menu: str, label: str, typed: str = "") -> None:
-        """Open a dropdown, type where something is to be typed, and take the line `label`."""
+        """Open a dropdown, type what is to be typed, and take the line with this text or value."""
         self.opens_menu(menu)
         if typed:
             self.presses(typed)
-        script = (
-            "return [...document.querySelectorAll('.dash-dropdown-option')]"
-            ".find(e => e.innerText.trim() === arguments[0])"
-        )
+        script = """return [...document.querySelectorAll('.dash-dropdown-option')].find((line) =>
+            [line.innerText.trim(), line.querySelector('input').value].includes(arguments[0]))"""
 
         def take() -> bool:
             line = self.js(script, label)
@@ -216,6 +253,15 @@ class Person:
     def closes_menu(self) -> None:
         self.presses(Keys.ESCAPE)
         self.until(lambda: not self.is_shown(".dash-dropdown-content"), "the menu closed")
+
+    def saves(self, press: Callable[[], None], name: str) -> bytes:
+        """Press what downloads a file of this name, and read the file."""
+        path = self.downloads / name
+        path.unlink(missing_ok=True)
+        press()
+        # The browser writes to another name, and renames what is whole.
+        self.until(lambda: path.stat().st_size, f"the file {name}")
+        return path.read_bytes()
 
     # Seeing
 
@@ -245,9 +291,9 @@ class Person:
         """The effect of each head, as the grid says it; heads not measured are left out."""
         found = {}
         for head, title in self.grid().items():
-            match = re.search(r" ([+−]?\d+\.\d+) (nats|logits|probability|ranks)", title)
-            if match:
-                found[head] = to_number(match[1])
+            measured = re.search(r" ([+−]?\d+\.\d+) (nats|logits|probability|ranks)", title)
+            if measured:
+                found[head] = to_number(measured[1])
         return found
 
     def bars(self, run: str) -> dict[int, float]:
@@ -255,7 +301,7 @@ class Person:
         script = """return [...document.querySelectorAll('.bar-row[data-token]')].map(row =>
             [row.dataset.token, row.querySelector('.bar.' + arguments[0])?.title])"""
         rows = [(token, title) for token, title in self.js(script, run) if title]
-        return {int(token): to_number(title.rsplit(" ", 1)[1]) for token, title in rows}
+        return {int(token): to_number(title) for token, title in rows}
 
     def top_token(self, run: str) -> str:
         """The most probable token of a run in the rail, as it is written there."""
@@ -289,7 +335,27 @@ class Person:
             const box = graph.getBoundingClientRect(), {xaxis, yaxis} = graph._fullLayout;
             return [box.left + xaxis._offset + xaxis.d2p(arguments[1]),
                     box.top + yaxis._offset + yaxis.d2p(arguments[2])];"""
-        return tuple(self.js(script, selector, x, y))
+        return tuple(self.steady(lambda: self.js(script, selector, x, y)))
+
+    def place_of_node(self, node: str) -> tuple[float, float]:
+        """Where a node of the circuit is in the window, px; the graph is scrolled into view."""
+        script = """
+            const box = document.getElementById('circuit-graph');
+            box.scrollIntoView({block: 'center'});
+            const {left, top} = box.getBoundingClientRect();
+            const at = box._cyreg.cy.getElementById(arguments[0]).renderedPosition();
+            return [left + at.x, top + at.y];"""
+        return tuple(self.steady(lambda: self.js(script, node)))
+
+    def graph(self, part: str) -> list[dict[str, Any]]:
+        """The circuit's "nodes" (with their x and y in the drawing) or "edges" as drawn."""
+        script = """
+            const cy = document.getElementById('circuit-graph')._cyreg.cy;
+            const parts = cy[arguments[0]]().filter(
+                (each) => !['guide', undefined].includes(each.data('kind')));
+            return parts.map((each) => ({...each.data(), ...(each.isNode() ? each.position() : {})}
+            ));"""
+        return self.js(script, part)
 
     def table(self, label: str) -> list[list[str]]:
         """The rows of the table with this label, hidden or not."""
@@ -298,8 +364,3 @@ class Person:
             return [...table.tBodies[0].rows].map((row) => [...row.cells].map((cell) =>
                 cell.textContent.trim()));"""
         return self.js(script, label)
-
-
-def to_number(text: str) -> float:
-    """A number as the page writes it, with a real minus sign."""
-    return float(text.replace("−", "-").replace(",", ""))

@@ -100,16 +100,15 @@ def test_ablated_maps_and_the_threshold(person):
     person.selects("L0H5", "L2H3")
     person.until(lambda: map_titles(person) == ["L0H5", "L2H3"], "two maps")
     clean = person.figure(SECOND_MAP)["z"]
-    person.clicks("#attention-show label:nth-of-type(1)")
-    choose_run(person, "ablated")
+    person.chooses("#attention-show", "ablated")
     person.until(lambda: person.figure(SECOND_MAP)["z"] != clean, "the ablated run's map")
     ablated = person.figure(SECOND_MAP)["z"]
-    choose_run(person, "ablated − clean")
+    person.chooses("#attention-show", "ablated − clean")
     change = ablated[-1][10] - clean[-1][10]
     person.until(
         lambda: person.figure(SECOND_MAP)["z"][-1][10] == rounded(change, 6), "the difference"
     )
-    choose_run(person, "clean")
+    person.chooses("#attention-show", "clean")
     person.until(lambda: person.figure(SECOND_MAP)["z"] == clean, "the clean run's map again")
 
     person.js("document.querySelector('#attention-threshold [role=slider]').focus()")
@@ -137,9 +136,3 @@ def fact(person, name):
         .find(pair => pair.querySelector('dt').innerText === arguments[0])
         .querySelector('dd').innerText"""
     return person.js(script, name)
-
-
-def choose_run(person, label):
-    script = """[...document.querySelectorAll('#attention-show label')]
-        .find(each => each.innerText === arguments[0]).click()"""
-    person.js(script, label)

@@ -4,8 +4,10 @@ import json
 import math
 
 import pytest
+from dash import Dash
 
 from attention_viz.figures.circuit import draw_circuit
+from attention_viz.panels import circuit as circuit_view
 from attention_viz.panels.circuit import (
     find_circuit,
     newest,
@@ -19,7 +21,7 @@ from attention_viz.panels.results import Found
 from attention_viz.records.circuit import Circuit, CircuitEdge
 from attention_viz.records.errors import BadInput
 from tests.builders import circuit_of, lens_of
-from tests.panels.views import MARY, find_all, text_of
+from tests.panels.views import MARY, callback_named, find_all, text_of
 
 CIRCUIT = circuit_of()
 
@@ -53,6 +55,15 @@ def test_weak_edges_are_left_out_of_the_drawing_and_kept_in_the_table():
     assert "not drawn" in text_of(weak[4])
     assert smallest_of(CIRCUIT, 0.2) == pytest.approx(0.2 * strongest_edge(CIRCUIT))
     assert strongest_edge(CIRCUIT) == 2.29
+
+
+def test_every_state_fills_every_output():
+    app = Dash()
+    circuit_view.register(app, None)
+    draw = callback_named(app, "draw_graph")
+    outputs = len(draw("lens", {}, [], {}, "light", None, 0, None, MARY.to_json()))
+    for found in (Found(), Found(CIRCUIT), Found(BadInput("No such head."))):
+        assert len(show_circuit(found, False, MARY)) == outputs
 
 
 @pytest.mark.parametrize("share", [None, "0.2", -1, math.nan, [1]])

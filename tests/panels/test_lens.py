@@ -120,13 +120,15 @@ def test_the_ablated_run_is_shown_with_its_heads(ready):
 
 
 def test_the_read_out_compares_the_same_token_in_both_runs(ready):
-    sentence, figure, is_hidden, _, at = show_read_out(ready, MARY)
+    everything = tuple(f"L{layer}H{head}" for layer in range(4) for head in range(8))
+    state = MARY.change(heads=everything)
+    sentence, figure, is_hidden, _, at = show_read_out(ready, state)
     assert not is_hidden
     assert [line.name for line in figure.data] == ["clean", "ablated"]
     assert "␣Mary" in figure.layout.yaxis.title.text
     assert "position 14" in text_of(at)
     assert "Final prediction ␣ Mary" in text_of(sentence)
-    # Below the first ablated head nothing differs; above it the answer falls.
+    # Nothing is ablated below the first layer; without any head the answer is not known.
     clean, ablated = (np.array(line.y) for line in figure.data)
     assert clean[0] == pytest.approx(ablated[0], abs=1e-6)
     assert clean[-1] > 0.5 > ablated[-1]

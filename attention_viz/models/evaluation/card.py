@@ -7,8 +7,6 @@ import json
 from pathlib import Path
 from statistics import mean
 
-from attention_viz.models.training.corpus import MIX
-
 ROLE_NOTES = {
     "previous-token": "mean attention to the token before",
     "duplicate-token": "mean attention to the same token in the first round",
@@ -43,11 +41,17 @@ the prompt. The weights are stored in fp16 and used in float32.
 
 TRAINING = """## How it was trained
 
-`python -m attention_viz.models.training --seed {seed} --steps {steps}`: {steps:,} steps of 4,096
-tokens, bf16 arithmetic over fp32 weights, AdamW, {minutes:.0f} minutes on two CPU cores that other
-work shared; loss at the end {loss:.2f} nats per unit of loss weight, most of it words that nobody
-could guess. The corpus, in shares of its tokens: {mix}.
-Seeds fix the corpus and the start; another processor may give slightly other numbers.
+From scratch with `python -m attention_viz.models.training` on two CPU cores that other work shared:
+AdamW, bf16 arithmetic over fp32 weights, {tokens:.1f} million tokens, {minutes:.0f} minutes in all,
+in stretches that each go on from the weights of the one before:
+
+{stretches}
+
+Loss at the end: {loss:.2f} nats per unit of loss weight, most of it words that nobody could guess.
+One head of the first layer was given the queries and keys of a previous-token head to start from
+(`training/planting.py`); all else began at random. Today's default command makes one run of the
+same kind (planted head, repetitions first, the other tasks later); it is not the run that made
+these weights.
 """
 
 MEASURED = """## Measured on {date}
@@ -98,13 +102,30 @@ def tell_training(folder: Path) -> str:
     path = folder / "training.json"
     if not path.exists():
         return ""
-    record = json.loads(path.read_text())
-    settings = record["settings"]
+    last = json.loads(path.read_text())
+    records = list_stretches(last)
+    tokens = sum(one["steps"] * one["settings"]["rows"] * 128 for one in records)
     return TRAINING.format(
-        seed=settings["seed"], steps=settings["steps"], minutes=record["seconds"] / 60,
-        loss=mean(point["loss"] for point in record["curve"][-10:]),
-        mix=", ".join(f"{kind} {100 * share:.0f} %" for kind, (share, _) in MIX.items()),
-    )  # fmt: skip
+        tokens=tokens / 1e6,
+        minutes=sum(one["seconds"] for one in records) / 60,
+        stretches="\n".join(map(describe_stretch, records)),
+        loss=mean(point["loss"] for point in last["curve"][-10:]),
+    )
+
+
+def list_stretches(record: dict) -> list[dict]:
+    """The records of a run and of those that it goes on from, the first one first."""
+    earlier = record.get("earlier")
+    return [*(list_stretches(earlier) if earlier else []), record]
+
+
+def describe_stretch(record: dict) -> str:
+    """One stretch of training as a list item."""
+    settings = record["settings"]
+    return (
+        f"- seed {settings['seed']}: {record['steps']:,} steps of {settings['rows'] * 128:,} tokens"
+        f", learning rate up to {settings['learning_rate']:g}. {record.get('note', '')}".rstrip()
+    )
 
 
 def tabulate_scores(report: dict) -> str:

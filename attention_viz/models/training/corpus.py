@@ -1,4 +1,4 @@
-"""The corpus: an endless, seeded stream of encoded documents in fixed proportions.
+"""The corpus: an endless, seeded stream of encoded documents in given proportions.
 
 A document is its token ids and one loss weight per token: 4 on answers, 1 elsewhere, 0 where
 nothing
@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from random import Random
+from statistics import mean
 
 from attention_viz.models.training.agreement import write_agreement, write_size
 from attention_viz.models.training.facts import write_fact
@@ -25,20 +26,23 @@ ANSWER_WEIGHT = 4.0
 BOS_SHARE = 0.85
 LONGEST = 127  # tokens; a row holds 128
 
-# kind -> (share of all tokens, writer); "tokens" is written from ids
-MIX: dict[str, tuple[float, Callable[[Random], str] | None]] = {
-    "indirect object": (0.22, write_indirect),
-    "repeats": (0.24, write_repeat),
-    "tokens": (0.24, None),
-    "facts": (0.05, write_fact),
-    "agreement": (0.06, write_agreement),
-    "too big": (0.02, write_size),
-    "years": (0.05, write_years),
-    "successors": (0.04, write_successor),
-    "pronouns": (0.04, write_pronoun),
-    "stories": (0.03, write_story),
-    "sentences": (0.01, write_sentence),
+# kind -> (share of the tokens early in training, share later, writer)
+# "tokens" documents have no writer: they are made of ids.
+# Early on, half of the tokens are repetitions, or induction heads form too late for a short run.
+MIX: dict[str, tuple[float, float, Callable[[Random], str] | None]] = {
+    "indirect object": (0.22, 0.27, write_indirect),
+    "repeats": (0.24, 0.15, write_repeat),
+    "tokens": (0.24, 0.06, None),
+    "facts": (0.05, 0.10, write_fact),
+    "agreement": (0.06, 0.10, write_agreement),
+    "too big": (0.02, 0.03, write_size),
+    "years": (0.05, 0.08, write_years),
+    "successors": (0.04, 0.07, write_successor),
+    "pronouns": (0.04, 0.06, write_pronoun),
+    "stories": (0.03, 0.06, write_story),
+    "sentences": (0.01, 0.02, write_sentence),
 }
+EARLY = 0.35  # of a run
 CLOSED = ("stories", "sentences", "facts")  # kinds whose end of text is learnt
 MARKS = re.compile(r"[<>~]")
 
@@ -69,7 +73,7 @@ def remove_marks(text: str) -> str:
 
 def write_document(rng: Random, kind: str) -> str:
     """The marked-up text of one document of this kind."""
-    writer = MIX[kind][1]
+    writer = MIX[kind][2]
     if writer is None:
         raise ValueError(f"{kind!r} documents are made of ids, see Corpus.repeat_tokens")
     return writer(rng)
@@ -81,16 +85,16 @@ class Corpus:
     def __init__(self, encode: Callable[[str], list[int]], *, vocabulary: int, bos: int, seed: int):
         self.encode, self.vocabulary, self.bos = encode, vocabulary, bos
         self.rng = Random(seed)
-        self.chances = self._balance()
+        self.is_early = True
+        lengths = self._measure_lengths()
+        # Chances of each kind so that its share of the tokens comes out as in the mix.
+        self.early, self.later = (
+            [row[stage] / lengths[kind] for kind, row in MIX.items()] for stage in (0, 1)
+        )
 
-    def _balance(self) -> list[float]:
-        """Chances of each kind so that its share of the tokens comes out as in the mix."""
+    def _measure_lengths(self) -> dict[str, float]:
         rng = Random(0)
-        chances = []
-        for kind, (share, _) in MIX.items():
-            lengths = [len(self._make(rng, kind).ids) for _ in range(200)]
-            chances.append(share * len(lengths) / sum(lengths))
-        return chances
+        return {kind: mean(len(self._make(rng, kind).ids) for _ in range(200)) for kind in MIX}
 
     def _make(self, rng: Random, kind: str) -> Document:
         if kind == "tokens":
@@ -125,4 +129,5 @@ class Corpus:
     def __iter__(self) -> Iterator[Document]:
         kinds = list(MIX)
         while True:
-            yield self._make(self.rng, self.rng.choices(kinds, self.chances)[0])
+            chances = self.early if self.is_early else self.later
+            yield self._make(self.rng, self.rng.choices(kinds, chances)[0])

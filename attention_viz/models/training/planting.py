@@ -1,8 +1,9 @@
 """Gives one head of the first layer a start as a previous-token head.
 
-Induction heads need a previous-token head below them, and neither earns anything before the other is
-there: that plateau can last longer than a short training. So one head's queries and keys start as
-waves of the position, the query's turned back by one token: q(t)·k(s) is greatest where s = t - 1.
+Induction heads need a previous-token head below them, and neither earns anything before the other
+is there: that plateau can last longer than a short training. So one head's queries and keys start
+as waves of the position, the query's turned back by one token: q(t)·k(s) is greatest where
+s = t - 1.
 Everything else, its values and outputs too, starts at random, and training may change the head like
 any other. The waves are read off the model's own position embeddings by ridge regression.
 """

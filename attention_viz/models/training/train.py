@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, distributed, multiprocessing
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from attention_viz.models.training.corpus import Corpus
+from attention_viz.models.training.corpus import EARLY, Corpus
 from attention_viz.models.training.packing import ROW, Batch, block_mask, pack_batches
 from attention_viz.models.training.planting import plant_previous_token_head
 from attention_viz.models.training.tokenizer import build_tokenizer, make_encoder
@@ -44,6 +44,7 @@ class Settings:
     compiled: bool = True
     planted_head: int | None = 0  # first-layer head that starts as a previous-token head
     start: str | None = None  # a model folder to go on from, weights only
+    dropped_heads: float = 0.5  # share of rows with one head missing, after the early stage
     processes: int = 1  # each with one thread and its share of the rows
     minutes: float | None = None  # the schedule ends by then, however few the steps
 
@@ -77,13 +78,18 @@ def draw_sinusoids(positions: int, width: int, *, amplitude: float = 0.1) -> Ten
     return amplitude * torch.cat([angle.sin(), angle.cos()], dim=1)
 
 
-def run_block(block, x: Tensor, mask: Tensor, heads: int) -> Tensor:
-    """One GPT-2 block on [row, position, width], as Hugging Face's, with any mask."""
+def run_block(block, x: Tensor, mask: Tensor, heads: int, kept: Tensor | None = None) -> Tensor:
+    """One GPT-2 block on [row, position, width], as Hugging Face's, with any mask.
+
+    ``kept`` [row, head] is 0 where a head's output z is taken away.
+    """
     rows, positions, width = x.shape
     project = block.attn.c_attn
     qkv = F.linear(block.ln_1(x), project.weight.t(), project.bias)
     q, k, v = qkv.view(rows, positions, 3, heads, width // heads).permute(2, 0, 3, 1, 4)
     z = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    if kept is not None:
+        z = z * kept[:, :, None, None]
     z = z.transpose(1, 2).reshape(rows, positions, width)
     x = x + F.linear(z, block.attn.c_proj.weight.t(), block.attn.c_proj.bias)
     hidden = F.linear(block.ln_2(x), block.mlp.c_fc.weight.t(), block.mlp.c_fc.bias)
@@ -91,18 +97,42 @@ def run_block(block, x: Tensor, mask: Tensor, heads: int) -> Tensor:
     return x + F.linear(hidden, block.mlp.c_proj.weight.t(), block.mlp.c_proj.bias)
 
 
-def run_packed(model: GPT2LMHeadModel, ids: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
-    """Logits [row, position, token] of packed rows; ``mask`` as ``packing.block_mask`` gives it."""
+def run_packed(
+    model: GPT2LMHeadModel,
+    ids: Tensor,
+    positions: Tensor,
+    mask: Tensor,
+    kept: Tensor | None = None,
+) -> Tensor:
+    """Logits [row, position, token] of packed rows; ``mask`` as ``packing.block_mask`` gives it.
+
+    ``kept`` [layer, row, head] as ``draw_kept_heads`` gives it.
+    """
     body = model.transformer
     x = body.wte(ids) + body.wpe(positions)
-    for block in body.h:
-        x = run_block(block, x, mask, model.config.n_head)
+    for layer, block in enumerate(body.h):
+        own = None if kept is None else kept[layer]
+        x = run_block(block, x, mask, model.config.n_head, own)
     return F.linear(body.ln_f(x), body.wte.weight)
 
 
-def measure_loss(model, ids, positions, mask, targets, weights) -> Tensor:
+def draw_kept_heads(config: GPT2Config, rows: int, share: float, generator) -> Tensor:
+    """[layer, row, head] of ones, with one random head at 0 in a ``share`` of the rows.
+
+    Training with a head missing now and then makes the others able to stand in for it, so that no
+    single head is indispensable (after DropHead, Zhou et al. 2020, which drops several).
+    """
+    count = config.n_layer * config.n_head
+    kept = torch.ones(rows, count)
+    missing = torch.randint(count, (rows,), generator=generator)
+    is_hit = torch.rand(rows, generator=generator) < share
+    kept[torch.arange(rows)[is_hit], missing[is_hit]] = 0
+    return kept.view(rows, config.n_layer, config.n_head).transpose(0, 1).contiguous()
+
+
+def measure_loss(model, ids, positions, mask, targets, weights, kept=None) -> Tensor:
     """Cross-entropy in nats per unit of loss weight."""
-    logits = run_packed(model, ids, positions, mask).float()
+    logits = run_packed(model, ids, positions, mask, kept).float()
     losses = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
     return (losses * weights.flatten()).sum() / weights.sum()
 
@@ -151,13 +181,14 @@ def schedule(step: int, progress: float, settings: Settings) -> float:
     return settings.learning_rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
-def make_batches(tokenizer: PreTrainedTokenizerFast, settings: Settings, rank: int):
-    """The corpus of this seed, and of this process if there are several, as packed batches."""
-    seed = settings.seed + 1_000_003 * rank
-    corpus = Corpus(
-        make_encoder(tokenizer), vocabulary=len(tokenizer), bos=tokenizer.bos_token_id, seed=seed
+def open_corpus(tokenizer: PreTrainedTokenizerFast, settings: Settings, rank: int) -> Corpus:
+    """The corpus of this seed, and of this process if there are several."""
+    return Corpus(
+        make_encoder(tokenizer),
+        vocabulary=len(tokenizer),
+        bos=tokenizer.bos_token_id,
+        seed=settings.seed + 1_000_003 * rank,
     )
-    return pack_batches(iter(corpus), settings.rows // settings.processes, seed=seed)
 
 
 def start_model(tokenizer: PreTrainedTokenizerFast, settings: Settings) -> GPT2LMHeadModel:
@@ -187,13 +218,19 @@ def train(
     model = start_model(tokenizer, settings)
     loss_of = torch.compile(measure_loss) if settings.compiled else measure_loss
     optimizer = build_optimizer(model, settings)
-    batches = make_batches(tokenizer, settings, rank)
+    corpus = open_corpus(tokenizer, settings, rank)
+    rows = settings.rows // settings.processes
+    batches = pack_batches(iter(corpus), rows, seed=settings.seed)
+    generator = torch.Generator().manual_seed(settings.seed + rank)
     started, curve, step = time.monotonic(), [], 0
     while (progress := agree_on_progress(step, time.monotonic() - started, settings)) < 1:
+        corpus.is_early = progress < EARLY and not settings.start
         rate = schedule(step, progress, settings)
         for group in optimizer.param_groups:
             group["lr"] = rate * group.get("pace", 1.0)
-        tensors = to_tensors(next(batches), model.device)
+        share = 0.0 if corpus.is_early else settings.dropped_heads
+        kept = draw_kept_heads(model.config, rows, share, generator).to(model.device)
+        tensors = (*to_tensors(next(batches), model.device), kept)
         loss = take_step(model, loss_of, optimizer, tensors, settings)
         step += 1
         if step % 50 == 0 and rank == 0:
@@ -203,12 +240,19 @@ def train(
         if save_every and step % save_every == 0 and rank == 0:
             export(model, tokenizer, out)
     record = {"settings": asdict(settings), "vocabulary": len(tokenizer), "curve": curve,
-              "parameters": sum(p.numel() for p in model.parameters()), "steps": step,
+              "parameters": sum(p.numel() for p in model.parameters()),
+              "steps": step, "earlier": read_record(settings.start),
               "seconds": round(time.monotonic() - started)}  # fmt: skip
     if rank == 0:
         export(model, tokenizer, out)
         (out / "training.json").write_text(json.dumps(record, indent=1) + "\n")
     return record
+
+
+def read_record(folder: str | None) -> dict | None:
+    """The record of the run that this one goes on from, if there is one."""
+    path = Path(folder or "") / "training.json"
+    return json.loads(path.read_text()) if folder and path.exists() else None
 
 
 def agree_on_progress(step: int, seconds: float, settings: Settings) -> float:
