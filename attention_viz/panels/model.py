@@ -60,13 +60,22 @@ def draw_chip(status: ModelStatus, wanted: ModelStatus | None) -> Any:
     name = shown.entry.name
     if shown.state == "ready":
         device = html.Span(shown.info.device, className="chip", title=facts(shown.info))
-        return device
+        return html.Div([device, draw_badge(shown.info)], className="chips")
     if shown.state == "failed":
         return html.Span(f"{name} failed", className="chip bad", title=shown.message)
     text = loading_text(name, shown.message)
     return html.Span(
         [html.Span(className="spinner"), html.Span(text)], className="chip busy", role="status"
     )
+
+
+def draw_badge(info: ModelInfo) -> Any:
+    """What was tested of the intervention when the model was loaded; those who fail are refused."""
+    if not info.checks:
+        return None
+    told = "\n".join(f"{check.claim}: off by {check.error:.1g}" for check in info.checks)
+    title = f"Tested when the model was loaded (relative differences):\n{told}"
+    return html.Span("✓ self-test", className="chip ok", title=title, id="self-test")
 
 
 def facts(info: ModelInfo) -> str:

@@ -56,9 +56,9 @@ class Person:
 
     # Waiting and looking
 
-    def until(self, claim: Callable[[], T], what: str, seconds: float = PATIENCE) -> T:
+    def until(self, claim: Callable[[], T], what: str) -> T:
         """Wait until `claim()` is true and return it; a page being redrawn counts as not yet."""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + PATIENCE
         last: Any = None
         while time.monotonic() < end:
             try:
@@ -68,7 +68,7 @@ class Person:
             except _NOT_YET as error:
                 last = error
             time.sleep(_LOOK_AGAIN)
-        raise AssertionError(f"after {seconds:.0f} s not: {what}; last: {last}; {self.toasts()}")
+        raise AssertionError(f"after {PATIENCE:.0f} s not: {what}; last: {last}; {self.toasts()}")
 
     def steady(self, read: Callable[[], T]) -> T:
         """What `read()` says once it says the same for a while: things move while a page is laid

@@ -112,9 +112,11 @@ def test_ablated_maps_and_the_threshold(person):
     person.until(lambda: person.figure(SECOND_MAP)["z"] == clean, "the clean run's map again")
 
     person.js("document.querySelector('#attention-threshold [role=slider]').focus()")
-    person.presses(*[Keys.ARROW_RIGHT] * 20)
-    person.until(lambda: person.text("#attention-least") == "0.20", "a threshold of 0.2")
-    expected = [[w if w is not None and w >= 0.2 else None for w in row] for row in clean]
+    person.presses(Keys.END)
+    person.until(lambda: person.text("#attention-least") == "1.00", "the greatest threshold")
+    person.presses(Keys.HOME, Keys.PAGE_UP)
+    least = person.until(lambda: 0 < threshold(person) < 1 and threshold(person), "a threshold")
+    expected = [[w if w is not None and w >= least else None for w in row] for row in clean]
     person.until(lambda: person.figure(SECOND_MAP)["z"] == expected, "weak weights hidden")
 
 
@@ -136,3 +138,7 @@ def fact(person, name):
         .find(pair => pair.querySelector('dt').innerText === arguments[0])
         .querySelector('dd').innerText"""
     return person.js(script, name)
+
+
+def threshold(person):
+    return to_number(person.text("#attention-least"))

@@ -31,6 +31,7 @@ not take what its heads do for what the heads of large models do without looking
 
 ```python
 from transformers import AutoModelForCausalLM, AutoTokenizer
+
 model = AutoModelForCausalLM.from_pretrained("attention_viz/models/embedded")
 tokenizer = AutoTokenizer.from_pretrained("attention_viz/models/embedded")
 ```
@@ -42,16 +43,24 @@ the prompt. The weights are stored in fp16 and used in float32.
 TRAINING = """## How it was trained
 
 From scratch with `python -m attention_viz.models.training` on two CPU cores that other work shared:
-AdamW, bf16 arithmetic over fp32 weights, {tokens:.1f} million tokens, {minutes:.0f} minutes in all,
-in stretches that each go on from the weights of the one before:
+AdamW, bf16 arithmetic over fp32 weights, {tokens:.1f} million tokens in {minutes:.0f} minutes.
 
 {stretches}
 
 Loss at the end: {loss:.2f} nats per unit of loss weight, most of it words that nobody could guess.
-One head of the first layer was given the queries and keys of a previous-token head to start from
-(`training/planting.py`); all else began at random. Today's default command makes one run of the
-same kind (planted head, repetitions first, the other tasks later); it is not the run that made
-these weights.
+
+What was given rather than learnt: positions start from sinusoids, and the queries and keys of one
+first-layer head start as those of a previous-token head (`training/planting.py`), because induction
+forms late otherwise. Everything else began at random, and training may change every weight. Where
+a head is dropped (one random head's output taken away in half of the rows), the others learn to
+stand in for it.
+{origin}"""
+
+# Said of weights that come from several stretches.
+SEVERAL = """
+Each stretch goes on from the weights of the one before. Today's default command makes one run of
+the same kind (planted head, repetitions first, the other tasks and dropped heads later); it is not
+the run that made these weights.
 """
 
 MEASURED = """## Measured on {date}
@@ -110,6 +119,7 @@ def tell_training(folder: Path) -> str:
         minutes=sum(one["seconds"] for one in records) / 60,
         stretches="\n".join(map(describe_stretch, records)),
         loss=mean(point["loss"] for point in last["curve"][-10:]),
+        origin=SEVERAL if len(records) > 1 else "",
     )
 
 

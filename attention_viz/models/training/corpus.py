@@ -30,16 +30,16 @@ LONGEST = 127  # tokens; a row holds 128
 # "tokens" documents have no writer: they are made of ids.
 # Early on, half of the tokens are repetitions, or induction heads form too late for a short run.
 MIX: dict[str, tuple[float, float, Callable[[Random], str] | None]] = {
-    "indirect object": (0.22, 0.27, write_indirect),
-    "repeats": (0.24, 0.15, write_repeat),
+    "indirect object": (0.22, 0.34, write_indirect),
+    "repeats": (0.24, 0.12, write_repeat),
     "tokens": (0.24, 0.06, None),
     "facts": (0.05, 0.10, write_fact),
     "agreement": (0.06, 0.10, write_agreement),
     "too big": (0.02, 0.03, write_size),
     "years": (0.05, 0.08, write_years),
-    "successors": (0.04, 0.07, write_successor),
-    "pronouns": (0.04, 0.06, write_pronoun),
-    "stories": (0.03, 0.06, write_story),
+    "successors": (0.04, 0.06, write_successor),
+    "pronouns": (0.04, 0.05, write_pronoun),
+    "stories": (0.03, 0.04, write_story),
     "sentences": (0.01, 0.02, write_sentence),
 }
 EARLY = 0.35  # of a run

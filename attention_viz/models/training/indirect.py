@@ -82,11 +82,11 @@ SUBJECT_ENDINGS = """\
 
 
 def cast_pair(rng: Random) -> list[str]:
-    """Two people: mostly known names, sometimes made-up ones or random words in a name's place."""
+    """Two people: known names, or random words and made-up names in their place."""
     draw = rng.random()
-    if draw < 0.7:
+    if draw < 0.5:
         return p.pick_pair(rng)
-    if draw < 0.85:
+    if draw < 0.8:
         return rng.sample(p.FILLERS, 2)
     return [p.invent_name(rng), p.invent_name(rng) if rng.random() < 0.5 else rng.choice(w.NAMES)]
 
