@@ -34,10 +34,17 @@ REQUIRED = [
     "greater-than: P(later) − P(not later)",
     "days, months, numbers",
 ]
-# What the committed weights do not reach yet. The card says so too; whoever trains weights that do
-# is told by these tests (they are strict) to take the name off this list.
-NOT_REACHED = {name: pytest.mark.xfail(strict=True, reason="not reached yet") for name in REQUIRED}
-SINGLES_FLIP = pytest.mark.xfail(strict=True, reason="one head does, see the card")
+# What the committed weights do not reach yet; the card says so too. These tests are strict: whoever
+# trains weights that reach one is told to take its name off this list.
+NOT_REACHED = {
+    "indirect object, A B … B → A",
+    "indirect object, A B … A → B",
+    "repeated random words",
+    "landmarks",
+    "agreement across an attractor",
+    "days, months, numbers",
+}
+NOT_YET = pytest.mark.xfail(strict=True, reason="not reached yet, see the model card")
 
 
 def read_card() -> dict[str, float]:
@@ -70,7 +77,7 @@ def test_named_sentences_are_answered():
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=NOT_REACHED.get(name, ())) for name in REQUIRED],
+    [pytest.param(name, marks=NOT_YET if name in NOT_REACHED else ()) for name in REQUIRED],
 )
 def test_required_numbers_are_reached(name):
     assert get_scores()[name].value >= get_scores()[name].needed
@@ -96,10 +103,9 @@ def test_the_card_marks_what_is_not_reached():
 
 
 def test_some_set_of_up_to_three_heads_flips_the_first_sentence():
-    assert any(head_sets.find_flips(get_subject(), size)[0] for size in (1, 2, 3))
+    assert any(head_sets.find_flips(get_subject(), size)[0] for size in (2, 3))
 
 
-@SINGLES_FLIP
 def test_no_single_head_flips_the_first_sentence():
     assert head_sets.find_flips(get_subject(), 1)[0] == []
 
