@@ -41,6 +41,7 @@ from attention_viz.records.pace import Pace
 from attention_viz.records.roles import HeadRole, RolesRequest
 
 OUTPUT = "logits"
+LEAST_WEIGHT = 0.05  # of a token edge beside a head's strongest one
 
 
 def measure_circuit(
@@ -152,9 +153,9 @@ def _from_tokens(
         weights = run.pattern[head.layer][0, head.head, row, : row + 1]
         best = weights.topk(min(most, row + 1))
         for weight, position in zip(best.values.tolist(), best.indices.tolist(), strict=True):
-            edges.append(
-                CircuitEdge(f"token:{position}", str(head), Via.ATTENTION, weight, position=row)
-            )
+            if weight >= LEAST_WEIGHT or position == best.indices[0]:
+                source = f"token:{position}"
+                edges.append(CircuitEdge(source, str(head), Via.ATTENTION, weight, position=row))
     return tuple(edges)
 
 

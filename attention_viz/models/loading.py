@@ -1,6 +1,7 @@
 """Loading a model of the catalogue: safetensors only, no remote code, from a folder or the hub."""
 
 import os
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,10 @@ from attention_viz.records.errors import BadInput, ModelUnavailable
 from attention_viz.records.model import ModelEntry, ModelInfo, SelfCheck
 
 Report = Callable[[str], None]
+
+# transformers builds models under settings of the whole process: two built at once leave each
+# other's weights empty ("Cannot copy out of meta tensor").
+_building = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -45,10 +50,11 @@ def load_model(
         torch.set_num_threads(threads)
     target = choose_device(device)
     folder = Path(entry.source) if entry.is_local else _download(entry, report)
-    report("reading the tokenizer")
-    tokenizer = _read_tokenizer(entry, folder)
-    report("reading the weights")
-    hf = _read_weights(entry, folder, dtype).to(target)
+    with _building:
+        report("reading the tokenizer")
+        tokenizer = _read_tokenizer(entry, folder)
+        report("reading the weights")
+        hf = _read_weights(entry, folder, dtype).to(target)
     report("warming up")
     decoder = Decoder(hf, implementation=_usable(hf, implementation))
     vocabulary = Vocabulary(

@@ -76,7 +76,7 @@ def _goal_row(first: PageState) -> html.Div:
         id="objective",
         options=[
             {"label": "flip to", "value": Objective.FLIP.value},
-            {"label": "greatest KL", "value": Objective.KL.value},
+            {"label": "max KL", "value": Objective.KL.value},
         ],
         value=first.objective,
         clearable=False,

@@ -23,7 +23,7 @@ class CircuitRequest:
     question: Question
     heads: tuple[HeadId, ...]
     ablation: Ablation = Ablation()
-    tokens_per_head: int = 2  # strongest token edges kept per head
+    tokens_per_head: int = 2  # at most, by weight; the strongest one always, others from 0.05
 
 
 class Via(StrEnum):

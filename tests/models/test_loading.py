@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -92,6 +93,13 @@ def test_a_hub_that_cannot_be_reached_is_said(monkeypatch):
         load_model(ModelEntry("far/away", "far/away", False), report=told.append)
     assert "--model FOLDER" in caught.value.remedy and "far/away" in str(caught.value)
     assert any("far/away" in text for text in told)
+
+
+def test_models_loaded_at_once_do_not_spoil_each_other(tmp_path):
+    folders = [save_random_model(each, tmp_path) for each in ARCHITECTURES] * 3
+    with ThreadPoolExecutor(len(folders)) as pool:
+        models = list(pool.map(load, folders))
+    assert [m.info.architecture for m in models[:3]] == [m.info.architecture for m in models[3:6]]
 
 
 def test_devices():
