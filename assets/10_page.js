@@ -98,10 +98,14 @@
       return chosen === page[field] ? nothing() : change({ [field]: chosen });
     },
 
+    // Set rather than returned: with the value as an Output, Dash would hold back a pick until the
+    // options it caused have come, and by then this had put the old token back.
     showToken(picker, field, options, question, study, value, page) {
       const wanted = optionOf(page, field);
       const isOffered = wanted === null || (options || []).some((o) => o.value === wanted);
-      return isOffered && wanted !== (value ?? null) ? wanted : nothing();
+      if (isOffered && wanted !== (value ?? null)) {
+        window.dash_clientside.set_props(picker, { value: wanted });
+      }
     },
   };
 

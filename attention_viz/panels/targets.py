@@ -214,7 +214,6 @@ def _register_picker(app: Dash, workbench: Any, field: str) -> None:
     browser = "(...all) => dash_clientside.page.%s(%r, %r, ...all)"
     app.clientside_callback(
         browser % ("showToken", name, field),
-        Output(name, "value"),
         Input(name, "options"),
         Input(QUESTION, "data"),
         Input(STUDY, "data"),

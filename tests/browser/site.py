@@ -37,18 +37,20 @@ def served(workbench: Workbench) -> Iterator[Site]:
     """Serve the page as `main.py serve` does, until the block ends."""
     listener = serve.bind("127.0.0.1", 0)
     server = serve._make_server(workbench, listener)
-    thread = threading.Thread(target=_run, args=(server,), name="page", daemon=True)
+    is_over = threading.Event()
+    thread = threading.Thread(target=_run, args=(server, is_over), name="page", daemon=True)
     thread.start()
     try:
         yield Site(f"http://127.0.0.1:{listener.getsockname()[1]}/", workbench)
     finally:
-        server.task_dispatcher.shutdown()
-        server.close()
+        is_over.set()
+        thread.join(10)
         workbench.close()
-        thread.join(5)
 
 
-def _run(server: Any) -> None:
-    # Closed by another thread, waitress may still look at its sockets once.
-    with contextlib.suppress(OSError):
-        server.run()
+def _run(server: Any, is_over: threading.Event) -> None:
+    """As `server.run()`, which ends only when every browser has hung up."""
+    while not is_over.is_set():
+        server.asyncore.loop(timeout=0.1, map=server._map, count=1)
+    server.task_dispatcher.shutdown()
+    server.asyncore.close_all(server._map)
