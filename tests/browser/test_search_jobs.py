@@ -1,5 +1,6 @@
 """A search under way: cancelled, found again after a reload, seen from another window."""
 
+import re
 import threading
 
 import pytest
@@ -100,9 +101,10 @@ def test_other_windows_see_the_search_and_their_place_behind_it(person, visit, s
 
     fragment = PageState(prompt="The key to the cabinets", objective="kl").to_fragment()
     other = visit(site, fragment)
-    other.until(lambda: "1 job before yours" in other.text("#sweep-state"), "its sweep waits")
+    place = other.until(lambda: place_in_queue(other, "#sweep-state"), "its sweep waits")
     other.clicks("#find")
-    other.until(lambda: "2 jobs before yours" in other.text("#search-state"), "its search waits")
+    behind = other.until(lambda: place_in_queue(other, "#search-state"), "its search waits")
+    assert behind == place + 1  # the search that runs, and maybe a sweep of the first page
     other.clicks("#cancel-search")
     other.until(lambda: "Cancelled" in other.text("#search-state"), "a waiting search cancelled")
 
@@ -113,6 +115,12 @@ def test_other_windows_see_the_search_and_their_place_behind_it(person, visit, s
     person.until(lambda: person.text("#search-state").startswith("Cancelled"), "and seen there")
     other.looks_here()
     other.until(lambda: len(other.effects()) == len(HEADS), "the sweep had its turn")
+
+
+def place_in_queue(person, where: str) -> int | None:
+    """N of "N jobs before yours"."""
+    told = re.search(r"(\d+) jobs? before yours", person.text(where))
+    return int(told[1]) if told else None
 
 
 def found(site):
