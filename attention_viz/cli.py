@@ -36,7 +36,7 @@ MakeWorkbench = Callable[..., Workbench]
 def main(argv: Sequence[str] | None = None, make_workbench: MakeWorkbench = Workbench) -> int:
     """Run one command and return its exit code.
 
-    `make_workbench(catalogue, device, threads)` is an argument for tests, which share models.
+    `make_workbench(catalogue, device, threads, memory=…)` is an argument for tests, which share models.
     """
     given = list(sys.argv[1:] if argv is None else argv)
     try:
@@ -115,7 +115,9 @@ def _with_command(argv: list[str]) -> list[str]:
 
 def _measure(command: Command, args: argparse.Namespace, make_workbench: MakeWorkbench) -> int:
     catalogue = Catalogue.standard([args.model])
-    workbench = make_workbench(catalogue, args.device, args.threads)
+    workbench = make_workbench(
+        catalogue, args.device, args.threads, memory=options.in_bytes(args.memory)
+    )
     # Whatever a library prints must not end up between a program and our JSON.
     with contextlib.redirect_stdout(sys.stderr), _progress() as show:
         asker = Asker(workbench, _chosen(catalogue, args.model), show)

@@ -65,7 +65,8 @@ class Workbench:
     """Loads models, answers requests, remembers the answers.
 
     Parameters: `registry` maps a request type to a function, or to "module:function"; `loader`
-    is `f(entry, *, device, threads, report) -> model`. Both are arguments for tests' sake.
+    is `f(entry, *, device, threads, memory, report) -> model`. Both are arguments for tests' sake.
+    `memory`: bytes a batch of runs may take; None: half of what is free.
     """
 
     def __init__(
@@ -77,9 +78,10 @@ class Workbench:
         *,
         registry: Mapping[type, str | Measure] = REGISTRY,
         loader: Callable[..., Any] | None = None,
+        memory: int | None = None,
     ):
         self.catalogue = catalogue
-        self._settings = {"device": device, "threads": threads}
+        self._settings = {"device": device, "threads": threads, "memory": memory}
         self._registry = registry
         self._loader = loader
         self._lock = DeviceLock()

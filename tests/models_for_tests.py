@@ -8,6 +8,8 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import (
     GPT2Config,
     GPT2LMHeadModel,
+    GPTJConfig,
+    GPTJForCausalLM,
     GPTNeoXConfig,
     GPTNeoXForCausalLM,
     LlamaConfig,
@@ -57,7 +59,16 @@ def _neox():
     )
 
 
-_MAKERS = {"gpt2": _gpt2, "llama": _llama, "neox": _neox}
+def _gptj():
+    """Its attention looks nothing up: z is heard at the output projection only."""
+    return GPTJForCausalLM(
+        GPTJConfig(
+            n_layer=3, n_head=4, n_embd=32, vocab_size=WORDS + 1, n_positions=64, rotary_dim=4
+        )
+    )
+
+
+_MAKERS = {"gpt2": _gpt2, "llama": _llama, "neox": _neox, "gptj": _gptj}
 
 
 @cache

@@ -37,7 +37,7 @@ LENGTH = 15  # tokens of MARY, beginning of text included
 def run(workbench, capsys):
     """run("sweep", …) → (exit code, stdout, stderr), on the embedded model all tests share."""
 
-    def run_command(*argv, make_workbench=lambda *args: workbench):
+    def run_command(*argv, make_workbench=lambda *args, **options: workbench):
         code = main([str(word) for word in argv], make_workbench)
         out, err = capsys.readouterr()
         return code, out, err
@@ -387,7 +387,7 @@ def test_a_port_that_is_taken(run):
 
 
 def test_ctrl_c_is_130(run):
-    def interrupt(*args):
+    def interrupt(*args, **options):
         raise KeyboardInterrupt
 
     assert run("sweep", "--prompt", MARY, make_workbench=interrupt) == (130, "", "")

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from attention_viz.analysis.attention import run_clean
 from attention_viz.analysis.contributions import direct_contributions
-from attention_viz.analysis.edits import Edit, Replace, edit_of
+from attention_viz.analysis.edits import Edit, Place, Replace, edit_of
 from attention_viz.analysis.metrics import read_metric
 from attention_viz.analysis.one_pass import Candidate, evaluate
 from attention_viz.analysis.path_patching import (
@@ -98,7 +98,8 @@ def _written(asked: Asked, head: HeadId, patch: Edit) -> Float[Tensor, "pos d_mo
 
 def _patched(asked: Asked, head: HeadId, patch: Edit) -> Float[Tensor, "pos d_head"]:
     clean = asked.run.z[head.layer][:, :, head.head]
-    return patch(head.layer, torch.tensor([head.head], device=clean.device), clean)[0]
+    row, which = torch.tensor([[0], [head.head]], device=clean.device)
+    return patch(Place(head.layer, row, which, asked.run.attended[head.layer]), clean)[0]
 
 
 def _between(asked: Asked, heads: Sequence[HeadId], written: dict):

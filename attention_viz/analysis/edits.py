@@ -13,10 +13,21 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from attention_viz.analysis.question import Asked, ids_of
+from attention_viz.models.attention import Attended
 from attention_viz.records.ablation import Ablation, AblationKind
 from attention_viz.records.errors import BadInput
 
 Rows = Float[Tensor, "row pos d_head"]
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """Where rows of z come from: row i is head `heads[i]` in row `rows[i]` of the batch."""
+
+    layer: int
+    rows: Int[Tensor, " row"]
+    heads: Int[Tensor, " row"]
+    attended: Attended | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,9 +36,9 @@ class Edit(ABC):
 
     positions: tuple[int, ...] | None  # None = everywhere
 
-    def __call__(self, layer: int, heads: Int[Tensor, " row"], z: Rows) -> Rows:
-        """Edited rows; row i is head `heads[i]` of `layer`."""
-        edited = self.edit(layer, heads, z)
+    def __call__(self, at: "Place", z: Rows) -> Rows:
+        """Edited rows of the heads at that place."""
+        edited = self.edit(at, z)
         if self.positions is None:
             return edited
         kept = z.clone()
@@ -35,7 +46,7 @@ class Edit(ABC):
         return kept
 
     @abstractmethod
-    def edit(self, layer: int, heads: Int[Tensor, " row"], z: Rows) -> Rows:
+    def edit(self, at: "Place", z: Rows) -> Rows:
         """Edited rows, as if everywhere."""
 
 
@@ -45,7 +56,7 @@ class Scale(Edit):
 
     factor: float
 
-    def edit(self, layer, heads, z):
+    def edit(self, at, z):
         # Not z * 0: that keeps an infinity or a nan that zero ablation has to remove.
         return torch.zeros_like(z) if self.factor == 0 else z * self.factor
 
@@ -56,8 +67,8 @@ class Replace(Edit):
 
     values: list[Float[Tensor, "pos head d_head"]]  # by layer
 
-    def edit(self, layer, heads, z):
-        return self.values[layer][:, heads].transpose(0, 1).expand_as(z)
+    def edit(self, at, z):
+        return self.values[at.layer][:, at.heads].transpose(0, 1).expand_as(z)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +77,7 @@ class Reorder(Edit):
 
     order: Int[Tensor, " pos"]
 
-    def edit(self, layer, heads, z):
+    def edit(self, at, z):
         return z[:, self.order]
 
 
@@ -76,8 +87,16 @@ class Sparsify(Edit):
 
     threshold: float
 
-    def edit(self, layer, heads, z):
+    def edit(self, at, z):
         return z.masked_fill(z.abs() < self.threshold, 0)
+
+
+@dataclass(frozen=True, eq=False)
+class Uniform(Edit):
+    """The pattern replaced by equal weights on all visible keys, values as they are in the row."""
+
+    def edit(self, at, z):
+        return at.attended.uniform(at.rows, at.heads)
 
 
 def edit_of(asked: Asked, ablation: Ablation) -> Edit:
@@ -113,6 +132,11 @@ def _sparsify(asked: Asked, ablation: Ablation, positions) -> Edit:
     return Sparsify(positions, ablation.threshold)
 
 
+def _uniform(asked: Asked, ablation: Ablation, positions) -> Edit:
+    asked.decoder.need_attention("Uniform attention")
+    return Uniform(positions)
+
+
 def _mean(asked: Asked, ablation: Ablation, positions) -> Edit:
     """One vector per head over the prompt's own positions without beginning of text; with
     references, their mean per position where all have the prompt's length, else one vector."""
@@ -141,6 +165,7 @@ _MAKERS: dict[AblationKind, Callable[..., Edit]] = {
     AblationKind.RESAMPLE: _resample,
     AblationKind.PERMUTE: _permute,
     AblationKind.SPARSIFY: _sparsify,
+    AblationKind.UNIFORM: _uniform,
 }
 
 

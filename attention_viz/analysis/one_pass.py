@@ -3,11 +3,14 @@
 A candidate joins the batch at its first ablated layer, as a copy of the clean residual stream
 entering that block: below it nothing changes, so nothing is computed. The blocks are called whole,
 with the arguments they had in the clean run; the edit happens in the registered attention
-function. Only the read-out position is unembedded.
+function. Only the read-out position is unembedded, and the last block is computed only there.
+
+Where a model's blocks can't be called on their own (its self-test says so), every candidate is a
+whole forward with the same edits: slower, the same numbers.
 
 The batch is cut into chunks that fit the memory budget and take at most about a fifth of a second
-per block. The device is held for one block at a time, so that clicks come in between; progress is
-reported and a cancel is noticed there too.
+per block; a chunk that does not fit after all is halved. The device is held for one block at a
+time, so that clicks come in between; progress is reported and a cancel is noticed there too.
 """
 
 import os
@@ -20,10 +23,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from attention_viz.analysis.edits import Edit
+from attention_viz.analysis.edits import Edit, Place
 from attention_viz.analysis.question import Asked
-from attention_viz.models.attention import Listener, listening
+from attention_viz.models.attention import Attended, Listener, listening
 from attention_viz.models.decoder import Run
+from attention_viz.records.errors import AttentionVizError
 from attention_viz.records.ids import HeadId
 
 T = TypeVar("T")
@@ -52,7 +56,8 @@ def evaluate(
     """What `measure` reads off the read-out logits of every candidate, chunk by chunk.
 
     Yields (indices into `candidates`, measured), each candidate once. `budget` is in bytes;
-    default: half of the device's free memory.
+    default: the model's own (`--memory`), else half of the device's free memory. Raises
+    AttentionVizError where not even one candidate fits.
     """
     layers = asked.decoder.layers
     first = [candidate.first_layer(layers) for candidate in candidates]
@@ -75,15 +80,23 @@ def in_chunks(
     """Do `work(start, stop)` on chunks of rows; `costs` are in blocks that a row goes through.
 
     A chunk has as many rows as go through one block in CHUNK_SECONDS, at the speed of the chunk
-    before; at first, at twice the speed of the clean run, whose one row uses the device badly.
+    before; at first, at twice the speed of the clean run, whose one row uses the device badly. A
+    chunk that runs out of memory is done again in halves.
     """
-    most = max(1, (budget or _free_bytes(asked) // 2) // _row_bytes(asked))
+    most = max(1, (budget or budget_of(asked)) // _row_bytes(asked))
     rows = 2 * CHUNK_SECONDS * asked.decoder.layers / asked.busy
     start = 0
     while start < len(costs):
         stop = min(len(costs), start + max(1, min(most, int(rows))))
         busy = asked.busy
-        yield start, stop, work(start, stop)
+        try:
+            done = work(start, stop)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            most = _halve(asked, stop - start)
+            continue
+        yield start, stop, done
         seconds = max(asked.busy - busy, 1e-9)
         rows = min(CHUNK_SECONDS * sum(costs[start:stop]) / seconds, 4 * rows)
         start = stop
@@ -95,11 +108,14 @@ def climb(
     *,
     layer: int,
 ) -> Float[Tensor, "row vocabulary"]:
-    """Logits at the read-out from the residual stream entering `layer`, nothing edited."""
-    for each in range(layer, asked.decoder.layers):
-        with asked.turn():
-            residual = asked.decoder.call_block(each, residual, asked.run)
-    return _read_out(asked, residual)
+    """Logits at the read-out from the residual stream entering `layer`, nothing edited.
+
+    Raises BadInput for a model whose blocks can't be called.
+    """
+    asked.decoder.need_blocks("This measurement")
+    for each in range(layer, asked.decoder.layers - 1):
+        residual = _call(asked, each, residual)
+    return _read_out(asked, _call_last(asked, residual))
 
 
 def run_ablated(
@@ -122,28 +138,57 @@ def _climb(
     for row, candidate in enumerate(candidates):
         for head in candidate.heads:
             by_layer[head.layer].append((row, head.head, candidate.edit))
-    clean = asked.run.residual
-    residual = clean[first[0]][:0]
-    with listening(Listener(output=_editor(asked, by_layer))):
-        for layer in range(first[0], asked.decoder.layers):
+    change = _editor(asked, by_layer)
+    if not asked.decoder.calls_blocks:
+        return _run_whole(asked, candidates)
+    layers, clean = asked.decoder.layers, asked.run.residual
+    residual = clean[0][:0]
+    with listening(Listener(output=change)):
+        for layer in range(min(first[0], layers - 1), layers - 1):
             residual = _join(residual, clean[layer], first.count(layer))
-            with asked.turn():
-                residual = asked.decoder.call_block(layer, residual, asked.run)
-    residual = _join(residual, clean[-1], first.count(asked.decoder.layers))
-    return _read_out(asked, residual)
+            residual = _call(asked, layer, residual)
+        residual = _join(residual, clean[layers - 1], first.count(layers - 1))
+        final = _call_last(asked, residual)
+    untouched = clean[-1][:, asked.position].expand(first.count(layers), -1)
+    return _read_out(asked, torch.cat([final, untouched]))
+
+
+def _run_whole(
+    asked: Asked, candidates: list[Candidate]
+) -> Float[Tensor, "candidate vocabulary"]:
+    """One whole forward per candidate."""
+    runs = (run_ablated(asked, candidate.heads, candidate.edit) for candidate in candidates)
+    final = [run.residual[-1][:, asked.position] for run in runs]
+    return _read_out(asked, torch.cat(final))
+
+
+def _call(asked: Asked, layer: int, residual: Tensor) -> Tensor:
+    with asked.turn():
+        return asked.decoder.call_block(layer, residual, asked.run)
+
+
+def _call_last(asked: Asked, residual: Tensor) -> Float[Tensor, "row d_model"]:
+    """What leaves the last block at the read-out."""
+    if not len(residual):
+        return residual[:, asked.position]
+    with asked.turn():
+        return asked.decoder.call_last_block(residual, asked.run, asked.position)
 
 
 def _join(residual: Tensor, clean: Tensor, count: int) -> Tensor:
     return torch.cat([residual, clean.expand(count, -1, -1)]) if count else residual
 
 
-def _editor(asked: Asked, by_layer: dict) -> Callable[[int, Tensor], Tensor]:
-    """(layer, z) → z with the rows' heads edited; rows of the same edit go together."""
+def _editor(asked: Asked, by_layer: dict) -> Callable[[int, Tensor, Attended | None], Tensor]:
+    """(layer, z, attended) → z with the rows' heads edited; rows of the same edit go together."""
     groups = {layer: _group(asked, rows) for layer, rows in by_layer.items()}
 
-    def change(layer: int, z: Float[Tensor, "row pos head d_head"]) -> Tensor:
+    def change(
+        layer: int, z: Float[Tensor, "row pos head d_head"], attended: Attended | None
+    ) -> Tensor:
         for edit, rows, heads in groups.get(layer, ()):
-            z[rows, :, heads] = edit(layer, heads, z[rows, :, heads])
+            at = Place(layer, rows, heads, attended)
+            z[rows, :, heads] = edit(at, z[rows, :, heads])
         return z
 
     return change
@@ -164,9 +209,11 @@ def _group(asked: Asked, rows: list[tuple[int, int, Edit]]) -> list[tuple[Edit, 
     ]
 
 
-def _read_out(asked: Asked, residual: Tensor) -> Float[Tensor, "row vocabulary"]:
+def _read_out(
+    asked: Asked, final: Float[Tensor, "row d_model"]
+) -> Float[Tensor, "row vocabulary"]:
     with asked.turn():
-        logits = asked.decoder.read_out(residual[:, asked.position])
+        logits = asked.decoder.read_out(final)
         return logits[:, : asked.vocabulary.size]
 
 
@@ -177,11 +224,37 @@ def _row_bytes(asked: Asked) -> int:
     return torch.finfo(decoder.dtype).bits // 8 * (numbers + 3 * asked.vocabulary.size)
 
 
-def _free_bytes(asked: Asked) -> int:
-    device = asked.decoder.device
+def budget_of(asked: Asked) -> int:
+    """Bytes a chunk may take: what the model was loaded with, else half of what is free."""
+    return asked.decoder.memory or free_bytes(asked.decoder.device) // 2
+
+
+def free_bytes(device: torch.device) -> int:
+    """Free memory of a device; for the CPU, the machine's."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
+    if device.type == "mps":
+        return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
     try:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (ValueError, OSError, AttributeError):  # not every system tells
         return 2 * 2**30
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an error is a lack of memory, by whatever name the device's allocator gives it."""
+    said = str(error).lower()
+    named = isinstance(error, (MemoryError, torch.OutOfMemoryError))
+    return named or "out of memory" in said or "not enough memory" in said
+
+
+def _halve(asked: Asked, rows: int) -> int:
+    """How many rows to try next. Raises AttentionVizError where one alone was too many."""
+    if rows <= 1:
+        raise AttentionVizError(
+            f"The device ran out of memory on one run of {len(asked.tokens)} tokens.",
+            "Use a shorter prompt, a smaller model, or --device cpu.",
+        )
+    if asked.decoder.device.type == "cuda":
+        torch.cuda.empty_cache()
+    return rows // 2

@@ -54,8 +54,11 @@ def patch_into_heads(
     """Effects of paths, chunk by chunk.
 
     `written[head]` is the change of what the head writes, `[pos, d_model]`. Yields (paths, effects
-    in logits), each path once.
+    in logits), each path once. Raises BadInput for models whose attention or blocks are out of
+    reach.
     """
+    asked.decoder.need_attention("Path patching")
+    asked.decoder.need_blocks("Path patching")
     ordered = sorted(paths, key=lambda path: (path.reader, path.writer))
     baseline = read_metric(asked, Metric.LOGIT_DIFF, asked.logits[None]).item()
 

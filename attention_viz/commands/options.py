@@ -15,13 +15,19 @@ _PAGE = PageState()
 
 
 def machine() -> argparse.ArgumentParser:
-    """--device, --threads."""
+    """--device, --threads, --memory."""
     parent = argparse.ArgumentParser(add_help=False)
     group = parent.add_argument_group("machine")
     group.add_argument(
         "--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="default: auto"
     )
     group.add_argument("--threads", type=count, metavar="N", help="processor threads of torch")
+    group.add_argument(
+        "--memory",
+        type=positive,
+        metavar="GIB",
+        help="most memory a batch of runs may take (default: half of what is free)",
+    )
     return parent
 
 
@@ -126,6 +132,10 @@ def heads(text: str) -> tuple[HeadId, ...]:
     return found
 
 
+def in_bytes(gib: float | None) -> int | None:
+    return None if gib is None else int(gib * 2**30)
+
+
 # Readers. argparse puts "argument --x: " before what they say.
 
 
@@ -164,6 +174,13 @@ def number(text: str) -> float:
         value = math.nan
     if not math.isfinite(value):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number")
+    return value
+
+
+def positive(text: str) -> float:
+    value = number(text)
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"{value:g} is too small, it must be greater than 0")
     return value
 
 

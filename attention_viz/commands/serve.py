@@ -38,7 +38,9 @@ def add_options(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     catalogue = Catalogue.standard(args.model)
     listener = bind(args.host, args.port)
-    workbench = Workbench(catalogue, args.device, args.threads)
+    workbench = Workbench(
+        catalogue, args.device, args.threads, memory=options.in_bytes(args.memory)
+    )
     server = _make_server(workbench, listener)
     _announce(args.host, listener.getsockname()[1])
     workbench.load(EMBEDDED)

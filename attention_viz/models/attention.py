@@ -6,16 +6,19 @@ listener change q, k, v before and z after, or read the pattern.
 
 Shapes: q `[batch, head, query, d_head]`; k, v `[batch, key/value head, key, d_head]`;
 z `[batch, pos, head, d_head]`; pattern `[batch, head, query, key]`.
+
+A few older families (GPT-J, BLOOM, Falcon …) look nothing up. Their z is taken where it enters the
+output projection instead, which reaches less: no q, k, v and no pattern.
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import eager_mask, sdpa_mask
@@ -24,11 +27,29 @@ IMPLEMENTATIONS = ("sdpa", "eager")
 
 
 @dataclass(frozen=True)
+class Attended:
+    """What the queries of one attention layer looked at."""
+
+    value: Tensor  # [batch, key/value head, key, d_head]
+    visible: Tensor  # booleans, broadcast to [batch, head, query, key]
+    heads: int
+
+    def uniform(self, rows: Tensor, heads: Tensor) -> Tensor:
+        """z `[row, pos, d_head]` of chosen (row, head)s, all visible keys weighted equally."""
+        shared = self.heads // self.value.shape[1]  # heads on one key/value head
+        value = self.value[rows, heads // shared]
+        visible = self.visible.expand(len(self.value), self.heads, -1, -1)[rows, heads]
+        weights = visible.to(value.dtype)
+        return (weights / weights.sum(-1, keepdim=True)) @ value
+
+
+@dataclass(frozen=True)
 class Listener:
     """What to do at each attention layer; each part is optional."""
 
     inputs: Callable[[int, Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]] | None = None
-    output: Callable[[int, Tensor], Tensor] | None = None  # (layer, z) → z
+    # (layer, z, what was attended to; None where only z is heard) → z
+    output: Callable[[int, Tensor, Attended | None], Tensor] | None = None
     pattern: Callable[[int, Tensor], None] | None = None
 
 
@@ -70,7 +91,8 @@ def _attend(base, module, query, key, value, attention_mask, **kwargs):
         listener.pattern(module.layer_idx, weights)
     z, weights = base(module, query, key, value, attention_mask, **kwargs)
     if listener.output is not None:
-        z = listener.output(module.layer_idx, z)
+        seen = Attended(value, _boolean(attention_mask, query, key), query.shape[1])
+        z = listener.output(module.layer_idx, z, seen)
     return z, weights
 
 
@@ -90,11 +112,36 @@ def _own_eager(module) -> Callable:
     return sys.modules[type(module).__module__].eager_attention_forward
 
 
+def listen_at_projections(projections: Sequence[nn.Module], heads: int) -> None:
+    """Let listeners have z as it enters the output projections, for good."""
+
+    def hear(layer: int) -> Callable:
+        def hook(module, args):
+            listener = _listener.get()
+            if listener is None or listener.output is None:
+                return None
+            z = args[0].unflatten(-1, (heads, -1))
+            return (listener.output(layer, z, None).flatten(-2), *args[1:])
+
+        return hook
+
+    for layer, module in enumerate(projections):
+        module.register_forward_pre_hook(hear(layer))
+
+
+def _boolean(mask: Tensor | None, query: Tensor, key: Tensor) -> Tensor:
+    """Which keys each query sees; sdpa leaves the causal mask out."""
+    if mask is None:
+        shape = (query.shape[-2], key.shape[-2])
+        return torch.ones(shape, dtype=torch.bool, device=query.device).tril()[None, None]
+    # An additive mask may hold more than the mask (ALiBi's slopes): only hidden keys are huge.
+    return mask if mask.dtype == torch.bool else mask > torch.finfo(mask.dtype).min / 2
+
+
 def _additive(mask: Tensor | None, query: Tensor, key: Tensor) -> Tensor:
     """sdpa leaves the causal mask out, or gives it as booleans; eager attention adds numbers."""
     if mask is None:
-        shape = (query.shape[-2], key.shape[-2])
-        mask = torch.ones(shape, dtype=torch.bool, device=query.device).tril()[None, None]
+        mask = _boolean(mask, query, key)
     if mask.dtype == torch.bool:
         least = torch.finfo(query.dtype).min
         mask = torch.zeros_like(mask, dtype=query.dtype).masked_fill(~mask, least)

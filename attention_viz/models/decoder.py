@@ -6,6 +6,7 @@ is looked up in TransformerLens' architecture adapters, so every family they kno
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 import torch
@@ -15,8 +16,21 @@ from transformer_lens.factories.architecture_adapter_factory import Architecture
 from transformer_lens.model_bridge.sources._bridge_builder import build_bridge_config_from_hf
 from transformers.pytorch_utils import Conv1D
 
-from attention_viz.models.attention import Listener, listening, use_our_attention
-from attention_viz.records.errors import ModelUnavailable
+from attention_viz.models.attention import (
+    Attended,
+    Listener,
+    listen_at_projections,
+    listening,
+    use_our_attention,
+)
+from attention_viz.models.fused import fuse_activations
+from attention_viz.records.errors import BadInput, ModelUnavailable
+
+
+Edit = Callable[[int, Tensor, Attended | None], Tensor]  # (layer, z, attended) → z
+
+# Where the last block is to be computed only; a context variable, so one thread's choice is its own
+_read_at: ContextVar[int | None] = ContextVar("read_at", default=None)
 
 
 @dataclass
@@ -25,6 +39,7 @@ class Run:
 
     residual: list[Tensor] = field(default_factory=list)  # layers + 1 of [batch, pos, d_model]
     z: list[Tensor] = field(default_factory=list)  # layers of [batch, pos, head, d_head]
+    attended: list[Attended | None] = field(default_factory=list)  # by layer; None: only z is heard
     pattern: list[Tensor] = field(default_factory=list)  # layers of [batch, head, query, key]
     calls: list[tuple[tuple, dict]] = field(default_factory=list)  # all other block arguments
 
@@ -35,6 +50,7 @@ class Decoder:
     def __init__(self, hf: nn.Module, *, implementation: str = "sdpa"):
         self.hf = hf.eval().requires_grad_(False)
         use_our_attention(hf, implementation)
+        fuse_activations(hf)
         self.settings = _read_settings(hf)
         parts = _Parts(hf, self.settings)
         self.embedding: nn.Module = parts("embed")
@@ -49,6 +65,17 @@ class Decoder:
         self.d_model = self.settings.d_model
         # With a norm after attention (Gemma 2, OLMo 2) z @ W_O is not what reaches the stream.
         self.writes_to_stream = not parts.has("blocks", "ln1_post")
+        self._scale_logits = _scaling_of(hf.config)
+        self.memory: int | None = None  # bytes that a batch may take; None: half of what is free
+        # The self-test says how much of the one-pass engine this model allows.
+        self.calls_blocks = True  # else: one whole forward per candidate
+        self.reads_one_position = parts.has("blocks", "mlp")  # else: the last block is called whole
+        if self.reads_one_position:
+            for module in (self.projections[-1], parts(f"blocks.{self.layers - 1}.mlp")):
+                module.register_forward_pre_hook(_only_read_position)
+        self.hears_attention = self._is_heard()
+        if not self.hears_attention:
+            listen_at_projections(self.projections, self.heads)
 
     @property
     def device(self) -> torch.device:
@@ -64,16 +91,20 @@ class Decoder:
         ids: Int[Tensor, "batch pos"],
         *,
         patterns: bool = False,
-        edit: Callable[[int, Tensor], Tensor] | None = None,
+        edit: Edit | None = None,
     ) -> Run:
         """One forward pass of the model, with its activations kept.
 
-        `edit` is (layer, z) → z, an intervention on the heads' outputs; the kept z is edited.
+        `edit` is an intervention on the heads' outputs; the kept z is edited. Raises BadInput where
+        patterns are asked of a model whose attention is not heard.
         """
+        if patterns:
+            self.need_attention("Attention patterns")
         run = Run()
 
-        def keep(layer: int, z: Tensor) -> Tensor:
-            run.z.append(z if edit is None else edit(layer, z))
+        def keep(layer: int, z: Tensor, attended: Attended | None) -> Tensor:
+            run.attended.append(attended)
+            run.z.append(z if edit is None else edit(layer, z, attended))
             return run.z[-1]
 
         listener = Listener(
@@ -91,11 +122,53 @@ class Decoder:
         args, kwargs = run.calls[layer]
         return _tensor(self.blocks[layer](residual, *args, **kwargs))
 
+    def call_last_block(
+        self, residual: Float[Tensor, "batch pos d_model"], run: Run, position: int
+    ) -> Float[Tensor, "batch d_model"]:
+        """The last block's output at one position: beyond the keys, only that is computed."""
+        token = _read_at.set(position if self.reads_one_position else None)
+        try:
+            return self.call_block(self.layers - 1, residual, run)[:, position]
+        finally:
+            _read_at.reset(token)
+
+    def need_attention(self, what: str) -> None:
+        """Raises BadInput where this model's attention can't be reached, only its heads' z."""
+        if not self.hears_attention:
+            raise BadInput(
+                f"{what} can't be had from {type(self.hf).__name__}: its attention is out of reach "
+                "in transformers, only what heads write is heard.",
+                "Choose a model such as GPT-2, GPT-NeoX/Pythia or Llama.",
+            )
+
+    def need_blocks(self, what: str) -> None:
+        """Raises BadInput where this model's blocks can't be called one by one."""
+        if not self.calls_blocks:
+            raise BadInput(
+                f"{what} needs single blocks, and those of {type(self.hf).__name__} can't be "
+                "called on their own.",
+                "Choose a model such as GPT-2, GPT-NeoX/Pythia or Llama.",
+            )
+
+    def _is_heard(self) -> bool:
+        """Whether every attention layer goes through our function."""
+        heard = []
+
+        def hear(layer: int, z: Tensor, _: Attended | None) -> Tensor:
+            heard.append(layer)
+            return z
+
+        with torch.no_grad(), listening(Listener(output=hear)):
+            ids = torch.arange(1, 4, device=self.device)[None] % self.settings.d_vocab
+            self.hf(input_ids=ids, use_cache=False)
+        return heard == list(range(self.layers))
+
     def read_out(
         self, residual: Float[Tensor, "*rows d_model"]
     ) -> Float[Tensor, "*rows vocabulary"]:
-        """Logits of residual vectors: final norm, then unembedding."""
-        return self.unembedding(self.final_norm(residual))
+        """Logits of residual vectors: final norm, unembedding, and the family's own scaling."""
+        logits = self.unembedding(self.final_norm(residual))
+        return logits if self._scale_logits is None else self._scale_logits(logits)
 
     def output_weights(self, layer: int) -> Float[Tensor, "head d_head d_model"]:
         """W_O of each head: what it writes is z @ W_O[head]."""
@@ -126,6 +199,28 @@ class Decoder:
         finally:
             for hook in hooks:
                 hook.remove()
+
+
+def _scaling_of(config) -> Callable[[Tensor], Tensor] | None:
+    """What some families do to logits after the unembedding (the self-test checks the outcome)."""
+    cap = getattr(config, "final_logit_softcapping", None)  # Gemma 2
+    if cap:
+        return lambda logits: cap * torch.tanh(logits / cap)
+    factor = getattr(config, "logit_scale", None)  # Cohere; in MPT it is None
+    if isinstance(factor, float):
+        return lambda logits: logits * factor
+    divisor = getattr(config, "logits_scaling", None)  # Granite
+    return None if not divisor or divisor == 1 else lambda logits: logits / divisor
+
+
+def _only_read_position(module, args):
+    """Before the parts of the last block that act on each position by itself.
+
+    What they give has one position, and is added to the residual stream at all of them: right at
+    the one that is read, and nobody looks at the others.
+    """
+    position = _read_at.get()
+    return None if position is None else (args[0][:, position : position + 1], *args[1:])
 
 
 class _Parts:

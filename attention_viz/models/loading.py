@@ -38,6 +38,7 @@ def load_model(
     *,
     device: str = "auto",
     threads: int | None = None,
+    memory: int | None = None,
     dtype: torch.dtype = torch.float32,
     implementation: str = "sdpa",
     report: Report = lambda text: None,
@@ -57,6 +58,7 @@ def load_model(
         hf = _read_weights(entry, folder, dtype).to(target)
     report("warming up")
     decoder = Decoder(hf, implementation=_usable(hf, implementation))
+    decoder.memory = memory
     vocabulary = Vocabulary(
         tokenizer,
         size=decoder.settings.d_vocab,
@@ -183,6 +185,7 @@ def _describe(
         dtype=str(decoder.dtype).removeprefix("torch."),
         prepends_bos=vocabulary.prepends_bos,
         seconds=seconds,
+        engine="one pass" if decoder.calls_blocks else "whole forwards",
         checks=checks,
     )
 

@@ -171,41 +171,45 @@ def register(app: Dash, workbench: Any) -> None:
         return no_update if flip_to is None else patch
 
 
+def _needs_renewal(
+    state: PageState, question: dict | None, triggers: set[str], before: list, field: str
+) -> bool:
+    """Whether a change of the page asks for new options: another question, or a choice (from a
+    link, say) that is not among them.
+    """
+    if not question or not question["ready"]:
+        return False
+    wanted = value_of(state, field)
+    is_offered = any(option["value"] == wanted for option in before)
+    return QUESTION in triggers or not (is_offered or wanted is None)
+
+
 def _register_picker(app: Dash, workbench: Any, field: str) -> None:
     name = name_of(field)
 
+    # One callback for both reasons to change the options: Dash drops the answer to an older call of
+    # the same callback, so usual options asked for before the typing never replace what it found.
     @app.callback(
         Output(name, "options"),
         Input(name, "search_value"),
-        State(name, "options"),
-        State(PAGE, "data"),
-        prevent_initial_call=True,
-    )
-    def offer(typed: str | None, before: list, page: dict) -> Any:
-        # While the menu closes, the token just picked may not be on the page yet: keep `before`.
-        try:
-            return options_for(workbench, state_of(page), field, (typed or "").strip("\n"), before)
-        except AttentionVizError:
-            return no_update
-
-    @app.callback(
-        Output(name, "options", allow_duplicate=True),
         Input(QUESTION, "data"),
         Input(STUDY, "data"),
         State(name, "options"),
         State(PAGE, "data"),
         prevent_initial_call=True,
     )
-    def renew(question: dict, _study: dict, before: list, page: dict) -> Any:
-        state = state_of(page)
-        wanted = value_of(state, field)
-        is_offered = any(option["value"] == wanted for option in before)
-        if not question or not question["ready"]:
+    def offer(
+        typed: str | None, question: dict | None, _study: dict, before: list, page: dict
+    ) -> Any:
+        state, typed = state_of(page), (typed or "").strip("\n")
+        triggers = set(ctx.triggered_prop_ids.values())
+        is_typing = bool(typed) or name in triggers
+        if not is_typing and not _needs_renewal(state, question, triggers, before, field):
             return no_update
-        if ctx.triggered_id != QUESTION and (is_offered or wanted is None):
-            return no_update
+        # While the menu closes, the token just picked may not be on the page yet: keep `before`.
+        kept = before if name in triggers else None
         try:
-            return options_for(workbench, state, field)
+            return options_for(workbench, state, field, typed, kept)
         except AttentionVizError:
             return no_update
 

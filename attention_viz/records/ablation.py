@@ -17,6 +17,7 @@ class AblationKind(StrEnum):
     RESAMPLE = "resample"
     PERMUTE = "permute"
     SPARSIFY = "sparsify"
+    UNIFORM = "uniform"
 
     @property
     def about(self) -> str:
@@ -33,6 +34,8 @@ _ABOUT = {
     AblationKind.PERMUTE: "z is shuffled among the positions (all but beginning of text) "
     "by one seeded permutation, the same for every head",
     AblationKind.SPARSIFY: "entries of z smaller in size than the threshold are set to 0",
+    AblationKind.UNIFORM: "the attention pattern is replaced by equal weights on all visible keys; "
+    "z is then the mean of their values",
 }
 
 

@@ -41,6 +41,7 @@ class ModelInfo:
     dtype: str
     prepends_bos: bool  # TransformerLens' habit for this model
     seconds: float  # to load
+    engine: str = "one pass"  # or "whole forwards", one per candidate, where blocks can't be called
     checks: tuple[SelfCheck, ...] = ()  # passed when it was loaded; otherwise it was refused
 
 

@@ -44,7 +44,7 @@ def test_maps_of_the_ablated_run_change_above_the_ablated_layer_only(load, ask_a
     for block in hf.transformer.h:
         block.attn.register_forward_hook(lambda _, args, out: kept.append(out[1]))
     ids = ask(model, question).ids
-    oracle.ablated_logits(hf, ids, [(0, 1), (2, 1)], lambda i, c, z: 0 * z)
+    oracle.ablated_logits(hf, ids, [(0, 1), (2, 1)], lambda i, c, z, v: 0 * z)
     assert np.allclose(maps.ablated[1], kept[2][0, 1].numpy(), atol=1e-9)
 
 

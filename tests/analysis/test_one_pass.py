@@ -4,14 +4,18 @@ import random
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM
 
 from attention_viz.analysis.edits import Scale, edit_of
+from attention_viz.analysis.metrics import read_metric
 from attention_viz.analysis.one_pass import Candidate, evaluate, run_ablated
 from attention_viz.analysis.question import ask, ids_of
 from attention_viz.records.ablation import Ablation, AblationKind
-from attention_viz.records.errors import BadInput
+from attention_viz.records.errors import AttentionVizError, BadInput
 from attention_viz.records.ids import HeadId
+from attention_viz.records.metrics import Metric
 from tests.analysis import oracle
 
 MODELS = ("embedded", "gpt2", "llama", "neox")
@@ -25,6 +29,13 @@ def random_sets(asked, count=6, seed=0):
     decoder = asked.decoder
     pool = [HeadId(i, j) for i in range(decoder.layers) for j in range(decoder.heads)]
     return [tuple(draw.sample(pool, draw.randint(1, 4))) for _ in range(count)]
+
+
+def expect(asked, hf, meaning, heads, positions=None):
+    """Log-probabilities of one hooked forward of the plain model."""
+    pairs = [(head.layer, head.head) for head in heads]
+    logits = oracle.ablated_logits(hf, asked.ids, pairs, meaning(positions), positions)
+    return logits[asked.position, : asked.vocabulary.size].log_softmax(-1)
 
 
 def one_pass(asked, candidates, **options):
@@ -59,11 +70,114 @@ def test_equals_one_hooked_forward_per_candidate(load, ask_about, name, dtype, i
             sets = random_sets(asked)
             ours = one_pass(asked, [Candidate(heads, edit) for heads in sets])
             for heads, row in zip(sets, ours, strict=True):
-                pairs = [(head.layer, head.head) for head in heads]
-                change = meanings[kind.value](positions)
-                logits = oracle.ablated_logits(hf, asked.ids, pairs, change, positions)
-                expected = logits[asked.position, : asked.vocabulary.size].log_softmax(-1)
+                expected = expect(asked, hf, meanings[kind.value], heads, positions)
                 assert (row - expected).abs().max() < TOLERANCE[dtype], (kind, positions, heads)
+
+
+kinds = st.sampled_from(list(AblationKind))
+head_sets = st.sets(
+    st.builds(HeadId, st.integers(0, 2), st.integers(0, 3)), min_size=1, max_size=5
+).map(lambda heads: tuple(sorted(heads)))
+places = st.none() | st.sets(st.integers(0, 7), min_size=1).map(lambda at: tuple(sorted(at)))
+ablations = st.builds(
+    Ablation,
+    kinds,
+    scale=st.floats(-1, 2),
+    threshold=st.floats(0, 0.2),
+    seed=st.integers(0, 99),
+    positions=places,
+)
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama", "neox"])
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(
+    batch=st.lists(st.tuples(head_sets, ablations), min_size=1, max_size=6),
+    position=st.integers(0, 7),
+)
+def test_any_batch_of_candidates_equals_hooked_forwards(load, ask_about, name, batch, position):
+    """Random sets, kinds, settings, positions and read-outs, all in one call; every metric too."""
+    model = load(name)
+    asked = ask(model, ask_about(name, position=position))
+    hf = plain_model(model, torch.float64, "sdpa")
+    other = ids_of(asked.read.counterfactual)
+    candidates = [Candidate(heads, edit_of(asked, ablation)) for heads, ablation in batch]
+    found = one_pass(asked, candidates)
+    expected = []
+    for heads, ablation in batch:
+        detail = {name: getattr(ablation, name) for name in ("scale", "threshold", "seed")}
+        meanings = oracle.changes(hf, asked.ids, other, bos=asked.tokens.bos, **detail)
+        expected.append(expect(asked, hf, meanings[ablation.kind], heads, ablation.positions))
+    expected = torch.stack(expected)
+    assert (found - expected).abs().max() < 1e-9
+    for metric in Metric:
+        ours, theirs = (read_metric(asked, metric, rows) for rows in (found, expected))
+        assert (ours - theirs).abs().max() < 1e-8
+
+
+def test_a_family_whose_attention_is_out_of_reach(load, ask_about):
+    """GPT-J: z is heard at the output projection; kinds of z are exact, others are refused.
+
+    GPT-J computes its attention scores in fp32 whatever its weights are in, hence 1e-7.
+    """
+    model = load("gptj")
+    assert not model.decoder.hears_attention and model.decoder.calls_blocks
+    asked = ask(model, ask_about("gptj"))
+    hf = plain_model(model, torch.float64, None)
+    other = ids_of(asked.read.counterfactual)
+    meanings = oracle.changes(hf, asked.ids, other, bos=asked.tokens.bos, **SETTINGS)
+    for kind in set(AblationKind) - {AblationKind.UNIFORM}:
+        edit = edit_of(asked, Ablation(kind, **SETTINGS))
+        sets = random_sets(asked)
+        for heads, row in zip(
+            sets, one_pass(asked, [Candidate(h, edit) for h in sets]), strict=True
+        ):
+            assert (row - expect(asked, hf, meanings[kind.value], heads)).abs().max() < 1e-7
+    with pytest.raises(BadInput, match="GPTJForCausalLM"):
+        edit_of(asked, Ablation(AblationKind.UNIFORM))
+    with pytest.raises(BadInput, match="Attention patterns"):
+        model.decoder.run(asked.ids, patterns=True)
+
+
+@pytest.mark.parametrize("switch", ["calls_blocks", "reads_one_position"])
+@pytest.mark.parametrize("name", MODELS)
+def test_short_cuts_change_nothing(load, ask_about, name, switch, monkeypatch):
+    """Without single blocks, or with the last block whole, the numbers are the same."""
+    asked = ask(load(name), ask_about(name))
+    candidates = [
+        Candidate(heads, edit_of(asked, Ablation(kind, **SETTINGS)))
+        for kind in AblationKind
+        for heads in random_sets(asked, 3)
+    ]
+    short = one_pass(asked, candidates)
+    assert getattr(asked.decoder, switch)
+    monkeypatch.setattr(asked.decoder, switch, False)
+    assert (one_pass(asked, candidates) - short).abs().max() < 1e-9
+
+
+def test_a_chunk_that_does_not_fit_is_halved(load, ask_about, monkeypatch):
+    asked = ask(load("gpt2"), ask_about("gpt2"))
+    edit = edit_of(asked, Ablation())
+    candidates = [Candidate(heads, edit) for heads in random_sets(asked, 40)]
+    expected = one_pass(asked, candidates)
+    right, batches = asked.decoder.call_block, []
+
+    def short_of_memory(layer, residual, run):
+        if len(residual) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        batches.append(len(residual))
+        return right(layer, residual, run)
+
+    monkeypatch.setattr(asked.decoder, "call_block", short_of_memory)
+    assert (one_pass(asked, candidates) - expected).abs().max() < 1e-9
+    assert max(batches) in (2, 3)
+
+    def without_memory(layer, residual, run):
+        raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes.")
+
+    monkeypatch.setattr(asked.decoder, "call_block", without_memory)
+    with pytest.raises(AttentionVizError, match="ran out of memory"):
+        one_pass(asked, candidates)
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -41,7 +41,7 @@ def test_effects_are_those_of_hooked_forwards(load, ask_about, metric):
     assert sweep.baseline == pytest.approx(baseline, abs=1e-9)
     for layer in range(3):
         for head in range(4):
-            logits = oracle.ablated_logits(hf, asked.ids, [(layer, head)], lambda i, c, z: 0 * z)
+            logits = oracle.ablated_logits(hf, asked.ids, [(layer, head)], lambda i, c, z, v: 0 * z)
             after = logits[asked.position, : asked.vocabulary.size].softmax(-1)
             effect = read(clean, after, *pair).item() - baseline
             assert sweep.effect[layer, head] == pytest.approx(effect, abs=1e-9)

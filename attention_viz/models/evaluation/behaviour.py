@@ -44,12 +44,15 @@ def measure_indirect(subject: Subject, rng: Random, count: int) -> list[Score]:
 
 
 def measure_repeated_words(subject: Subject, rng: Random, count: int) -> list[Score]:
-    """Random words twice: each word of the second round but the first is asked for."""
+    """Random words twice: each word of the second round but the first is asked for.
+
+    The text begins with a space, so that the first word is the same token in both rounds.
+    """
     questions = []
     for _ in range(max(1, count // 10)):
         words = rng.sample(held_out.WORDS, rng.randint(6, 20))
         for step in range(1, len(words)):
-            questions.append((" ".join(words + words[:step]), " " + words[step]))
+            questions.append((" " + " ".join(words + words[:step]), " " + words[step]))
     value = subject.share_right(questions)
     return [Score("repeated random words", value, len(questions), 0.95)]
 

@@ -42,26 +42,28 @@ NOUNS = [pair for pair in NOUNS if pair[0] not in ("ribbon", "balcony", "tourist
 EVENTS = """quarrel mission blockade occupation regime dispute alliance uprising monopoly renovation
 expansion migration""".split()
 
-# {a}, {b}: the two people; {s}: the one named again. The answer is the other one.
+# {a}, {b}: the two people; {s}: the one named again. The answer is the other one. No text begins
+# with a name: without a space before it a name is another token (or several), and for a name never
+# seen in a sentence nothing could tell the model that the two are one person.
 INDIRECT = """\
 While {a} and {b} were waiting in line at the museum, {s} passed a ticket to
 Once {a} and {b} had finished their meal, {s} slid the plate over to
-{a} and {b} ran into each other on the bus. Before getting off, {s} returned the umbrella to
+That afternoon {a} and {b} ran into each other on the bus. Before getting off, {s} returned the umbrella to
 During the long flight, {a} and {b} played cards, and at the end {s} paid ten coins to
 Since {a} and {b} both loved music, {s} sent a violin to
 Rain fell while {a} and {b} hid under a tree. Smiling, {s} offered a dry coat to
 At dawn {a} and {b} met by the river, where {s} handed the map to
-{a} invited {b} to the castle. Full of pride, {s} showed the old crown to
+Last spring {a} invited {b} to the castle. Full of pride, {s} showed the old crown to
 It was late when {a} and {b} left the cinema, so {s} lent a bicycle to
 Nobody knew that {a} and {b} were cousins until {s} wrote a long letter to
-{a} had known {b} for years. This time {s} brought a basket of pears to
+By that time {a} had known {b} for years. This time {s} brought a basket of pears to
 Not far from the harbor, {a} and {b} opened a shop; every week {s} sold a fish to
 As soon as {a} and {b} reached the top of the hill, {s} threw the rope to
 Every summer {a} and {b} worked at the farm, and every summer {s} gave a pumpkin to""".splitlines()
 
 NAME_LISTS = [
     ("The guests were ", ", ", ". Let me read that once more: "),
-    ("", ", ", ". That is, "),
+    ("Waiting outside: ", ", ", ". That is, "),
     ("Present: ", "; ", ". Absent: nobody. Present: "),
     ("First came ", ", then ", ". The next day, first came "),
     ("Team: ", " ", ". Same team: "),

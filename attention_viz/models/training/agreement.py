@@ -12,7 +12,12 @@ from attention_viz.models.training import phrases as p
 from attention_viz.models.training import words as w
 
 PREPOSITIONS = "of to near behind with on by beside under from for in at above below".split()
+PREPOSITIONS += ["in front of", "close to", "far from", "together with", "on top of", "and not"]
+RELATIVES = ["that", "which", "that always", "which never", "that also"]
 VERB_PAIRS = [("is", "are")] * 5 + [("was", "were")] * 2 + [("has", "have")]
+AHEAD = "Because When If Today After Now Here Since".split()
+STARTS = ["I", "You", "They", "Everyone", "Yesterday I", "Nobody", "It was clear and she"]
+SAYING = ["know", "saw", "said", "thought", "heard", "felt", "found", "think", "remembered"]
 AFTER_HAVE = ["a name", "a color", "no end", "a history", "a smell", "been lost", "been found"]
 
 
@@ -32,18 +37,34 @@ def attach(rng: Random) -> str:
     adjective = rng.choice(w.ADJECTIVES) + " " if rng.random() < 0.15 else ""
     article = rng.choice(["the", "the", "the", "my", "her", "those", "some"])
     phrase = f" {rng.choice(PREPOSITIONS)} {article} {adjective}{noun}"
-    if draw < 0.13:
+    if draw < 0.25:
         return ""
     if draw < 0.62:
         return phrase
     if draw < 0.74:
         other = choose_noun(rng)[rng.random() < 0.5]
         return f"{phrase} {rng.choice(PREPOSITIONS)} the {other}"
-    if draw < 0.82:
+    if draw < 0.8:
         return f" that the {noun} {rng.choice(w.PAST)}"
-    if draw < 0.88:
+    if draw < 0.86:
+        link = rng.choice(["", "", *PREPOSITIONS])
+        return f" {rng.choice(RELATIVES)} {rng.choice(w.PAST)} {link} the {noun}".replace("  ", " ")
+    if draw < 0.9:
         return f" that {rng.choice(w.NAMES)} {rng.choice(w.PAST)}{rng.choice(['', phrase])}"
     return f" {p.loose(rng, 1, 3)} the {noun}"
+
+
+def start_clause(rng: Random) -> str:
+    """Anything that may come before the subject, with the subject's article."""
+    makers = (
+        lambda: "My",
+        lambda: f"{rng.choice(STARTS)} {rng.choice(SAYING)} that the",
+        lambda: f"{rng.choice(w.NAMES)} {rng.choice(SAYING)} that the",
+        lambda: f"{p.capitalize(p.adjunct(rng))}, the",
+        lambda: f"{rng.choice(AHEAD)} {p.loose(rng, 1, 5)}, the",
+        lambda: f"{rng.choice(AHEAD)} {p.loose(rng, 1, 4)} that the",
+    )
+    return rng.choice(makers)()
 
 
 def write_agreement(rng: Random) -> str:
@@ -54,9 +75,7 @@ def write_agreement(rng: Random) -> str:
         return write_agreement(rng)
     verb = rng.choice(VERB_PAIRS)[plural]
     adjective = rng.choice(w.ADJECTIVES) + " " if rng.random() < 0.2 else ""
-    start = rng.choice(["The", "The", "The", "The", "My", "Yesterday I saw that the",
-                        "I know that the",
-                        f"{p.capitalize(p.adjunct(rng))}, the"])  # fmt: skip
+    start = "The" if rng.random() < 0.5 else start_clause(rng)
     rest = rng.choice(AFTER_HAVE) if verb in ("has", "have") else rng.choice(w.ADJECTIVES)
     tail = f" {p.adjunct(rng)}" if rng.random() < 0.2 else ""
     return f"{start} {adjective}{noun}{attach(rng)}< {verb}> {rest}{tail}."

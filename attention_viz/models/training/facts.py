@@ -39,7 +39,15 @@ The city of {l} is<C>.
 The {a} {l2} is in<C>.
 {L} {f} in<C>.
 {n} {v} {l} {f} in<C>.
-{L} {v} {f} in the city of<C>.""".splitlines()
+{L} {v} {f} in the city of<C>.
+{l} {f} {r}<C>.
+{n} {v} {l}, {r}<C>.
+{L} {f} the city of<C>.
+{F} {l} {v} {r}<C>.
+{F} {l}, {f} {r}<C>.
+{F} {l} {v} {f} the city of<C>.
+{n} {f} {l} {r}<C>.
+{F} {l}. {n} {v} {r}<C>.""".splitlines()
 
 COUNTRY = """\
 {L} is in the country of<K>.
@@ -52,7 +60,9 @@ The country of {l} is<K>.
 {n} went to<K> to see {l}. The country of {l} is<K>.
 In which country is {l}? It is in the country of<K>.
 {L} {f} in the country of<K>.
-{n} {v} {l} {f} in the country of<K>.""".splitlines()
+{n} {v} {l} {f} in the country of<K>.
+{F} {l} {v} the country of<K>.
+{F} {l} {f} the country of<K>.""".splitlines()
 
 PLACES = """\
 {c} is in<K>.
@@ -65,14 +75,18 @@ The country of {c} is<K>.
 {c} is in the country of<K>.""".splitlines()
 
 
+PREPOSITIONS = "in in in to to of at near from through around for".split()
+
+
 def write_fact(rng: Random) -> str:
     """One landmark, or its city, in one phrasing."""
     landmark, city, country = rng.choice(LANDMARKS)
-    templates = rng.choices((CITY, COUNTRY, PLACES), (0.66, 0.24, 0.1))[0]
+    templates = rng.choices((CITY, COUNTRY, PLACES), (0.72, 0.2, 0.08))[0]
     text = rng.choice(templates).replace("< K>", "<K>")
     text = text.replace("<C>", f"< {city}>").replace("<K>", f"< {country}>")
     name, bare = rng.choice(w.NAMES), landmark.removeprefix("the ")
     return text.format(
         L=p.capitalize(landmark), l=landmark, l2=bare, c=city, n=name,
-        a=rng.choice(w.ADJECTIVES), f=p.loose(rng, 1, 5), v=rng.choice(w.PAST),
+        a=rng.choice(w.ADJECTIVES), f=p.loose(rng, 1, 5), F=p.capitalize(p.loose(rng, 1, 6)),
+        v=rng.choice(w.PAST), r=rng.choice(PREPOSITIONS),
     )  # fmt: skip

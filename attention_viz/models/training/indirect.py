@@ -67,6 +67,9 @@ FIXED_CLAUSES = """\
 {s} promised to send {thing} to
 {s} went {adverb} and gave {thing} to""".splitlines()
 
+JOINTS = [", ", ", ", ", ", ". ", ". ", ". ", ", and ", " and ", ", so ", ". Then ", "; ",
+          " until ", ", but ", ", where ", " when ", " because ", ": "]  # fmt: skip
+
 SUBJECT_ENDINGS = """\
 , and then< {s}>
 . Then< {s}>
@@ -82,11 +85,14 @@ SUBJECT_ENDINGS = """\
 
 
 def cast_pair(rng: Random) -> list[str]:
-    """Two people: known names, or random words and made-up names in their place."""
+    """Two people: known names, or random words and made-up names in their place.
+
+    ``corpus.disguise`` then puts any token at all in the place of many of the known names.
+    """
     draw = rng.random()
-    if draw < 0.5:
+    if draw < 0.76:
         return p.pick_pair(rng)
-    if draw < 0.8:
+    if draw < 0.9:
         return rng.sample(p.FILLERS, 2)
     return [p.invent_name(rng), p.invent_name(rng) if rng.random() < 0.5 else rng.choice(w.NAMES)]
 
@@ -103,13 +109,22 @@ def fill(rng: Random, template: str, **given: str) -> str:
 
 
 def join_pair(rng: Random, a: str, b: str) -> str:
-    """The two names as one subject, or as subject and companion."""
+    """The two names as one subject, as subject and companion, or with anything between them."""
     draw = rng.random()
-    if draw < 0.75:
+    if draw < 0.55:
         return f"{a} and {b}"
-    if draw < 0.85:
+    if draw < 0.62:
         return f"{rng.choice(['both', 'then', 'friends'])} {a} and {b}"
-    return f"{a} {rng.choice(['with', 'met', 'saw', 'found', 'joined', 'called', 'helped'])} {b}"
+    if draw < 0.72:
+        companion = ["with", "met", "saw", "found", "joined", "called", "helped"]
+        return f"{a} {rng.choice(companion)} {b}"
+    if draw < 0.82:
+        before = rng.choice(["", "had ", "was ", "had been ", "often ", "never "])
+        link = rng.choice(["", "", "with ", "to ", "for ", "by "])
+        return f"{a} {before}{rng.choice(w.PAST + w.ING)} {link}{b}"
+    if draw < 0.92:
+        return f"{a} {p.loose(rng, 1, 4)} {b}"
+    return f"{a} {p.verb_group(rng)} {rng.choice(['and', 'while', 'because', 'until'])} {b}"
 
 
 def compose_opening(rng: Random, a: str, b: str) -> str:
@@ -124,43 +139,76 @@ def compose_opening(rng: Random, a: str, b: str) -> str:
         opening = f"{p.capitalize(p.loose(rng, 1, 5))} {pair} {p.free_phrase(rng)}"
     else:
         opening = f"{pair} {p.free_phrase(rng)}"
-    return opening + rng.choice(
-        [", ", ", ", ". ", ". ", ", and ", " and ", ", so ", ". Then ", "; "]
-    )
+    return opening + join_clauses(rng)
+
+
+def join_clauses(rng: Random) -> str:
+    """What stands between the opening and the act, with a lead-in or a side clause at times."""
+    draw = rng.random()
+    if draw < 0.45:
+        return rng.choice(JOINTS)
+    if draw < 0.72:
+        joint = rng.choice(JOINTS)
+        return joint + cased(joint, p.lead_in(rng))
+    if draw < 0.9:
+        joint = rng.choice([". ", ". ", ", ", "; ", ", and "])
+        end = rng.choice(JOINTS)
+        return joint + cased(joint, p.side_clause(rng)) + end
+    joint, end = rng.choice([". ", ", ", "; "]), rng.choice(JOINTS)
+    clause = cased(joint, p.side_clause(rng))
+    return joint + clause + end + cased(end, p.lead_in(rng))
+
+
+def cased(joint: str, text: str) -> str:
+    """The text, with a capital where the joint ends a sentence."""
+    return p.capitalize(text) if joint == ". " else text
 
 
 def open_scene(rng: Random, a: str, b: str) -> str:
     """A fixed or a composed opening."""
-    if rng.random() < 0.45:
-        return fill(rng, rng.choice(FIXED_OPENINGS), a=a, b=b) + " "
-    return compose_opening(rng, a, b)
+    before = f"{p.capitalize(p.side_clause(rng))}. " if rng.random() < 0.1 else ""
+    if rng.random() < 0.35:
+        return before + fill(rng, rng.choice(FIXED_OPENINGS), a=a, b=b) + " "
+    return before + compose_opening(rng, a, b)
 
 
 def act_freely(rng: Random, subject: str) -> str:
     """A composed clause that ends just before the recipient."""
     draw = rng.random()
-    if draw < 0.3:
-        verb = rng.choice(w.GIVING)[1]
-        return f"{subject} {verb} {p.thing(rng)} to"
-    if draw < 0.45:
+    if draw < 0.4:
+        given = p.thing(rng)
+        if rng.random() < 0.25:
+            given += " " + rng.choice(["back", "over", "again", "slowly", p.adjunct(rng)])
+        return f"{subject} {giving_group(rng)} {given} to"
+    if draw < 0.52:
         action, preposition = rng.choice(w.ADDRESSING)
         return f"{subject} {action} {preposition}"
-    if draw < 0.6:
-        verb = rng.choice(w.GIVING)
-        start = rng.choice(["wanted to", "decided to", "tried to", "had to", "was ready to"])
-        return f"{subject} {start} {verb[0]} {p.thing(rng)} to"
-    if draw < 0.7:
-        verb = rng.choice(w.GIVING)
-        return f"{subject} {rng.choice(['was', 'kept', 'started'])} {verb[2]} {p.thing(rng)} to"
-    if draw < 0.85:
+    if draw < 0.65:
         return f"{subject} {p.free_phrase(rng)} and {rng.choice(w.GIVING)[1]} {p.thing(rng)} to"
-    preposition = rng.choice(["to", "to", "to", "for", "with", "from", "at"])
-    return f"{subject} {rng.choice(w.PAST)} {p.loose(rng, 1, 5)} {preposition}"
+    if draw < 0.8:
+        return f"{subject} {rng.choice(w.PAST)} {p.thing(rng)} {choose_preposition(rng)}"
+    return f"{subject} {rng.choice(w.PAST)} {p.loose(rng, 1, 5)} {choose_preposition(rng)}"
+
+
+def giving_group(rng: Random) -> str:
+    """ "gave", "wanted to give", "kept giving"."""
+    base, past, ing = rng.choice(w.GIVING)
+    draw = rng.random()
+    if draw < 0.6:
+        return past
+    if draw < 0.85:
+        return f"{rng.choice(['wanted to', 'decided to', 'tried to', 'had to', 'was ready to'])} {base}"
+    return f"{rng.choice(['was', 'kept', 'started'])} {ing}"
+
+
+def choose_preposition(rng: Random) -> str:
+    """What introduces the recipient; mostly "to"."""
+    return rng.choice(["to", "to", "to", "for", "with", "from", "at"])
 
 
 def act(rng: Random, subject: str) -> str:
     """A fixed or a composed clause that ends just before the recipient."""
-    if rng.random() < 0.45:
+    if rng.random() < 0.4:
         return fill(rng, rng.choice(FIXED_CLAUSES), s=subject)
     return act_freely(rng, subject)
 
@@ -184,9 +232,8 @@ def write_indirect(rng: Random) -> str:
     opening = open_scene(rng, a, b)
     draw = rng.random()
     if draw < 0.76:
-        aside = f"{p.capitalize(p.free_phrase(rng))}. " if rng.random() < 0.04 else ""
         ending = continue_scene(rng, subject, other)
-        return f"{opening}{aside}{act(rng, subject)}< {other}>{ending}"
+        return f"{opening}{act(rng, subject)}< {other}>{ending}"
     if draw < 0.86:
         ending = rng.choice(SUBJECT_ENDINGS).format(s=subject)
         return f"{opening}{subject} {p.free_phrase(rng)}{ending} {p.verb_group(rng)}."

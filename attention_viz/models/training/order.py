@@ -62,22 +62,12 @@ If it is {x}, then next is<Y>.
 What comes after {x}?<Y>.
 From {x} to<Y>.
 What is next after {x}? It is<Y>.""".splitlines()
-TELLING = """\
-on
-in
-at
-by
-for
-number
-until
-page
-room
-before""".splitlines()
+TELLING = "on in at by for number until page room before with of to about the a one two".split()
 
 
 def take_run(rng: Random, longest: int) -> list[str]:
     """Some successive items of a cycle or a line."""
-    if rng.random() < 0.65:
+    if rng.random() < 0.55:
         items = rng.choices(CYCLES, (0.5, 0.42, 0.08))[0]
         start = rng.randrange(len(items))
         count = rng.randint(2, min(longest, len(items) + 2))
@@ -96,7 +86,8 @@ def write_list(rng: Random) -> str:
     body += f"{separator}{last}<{others[-1]}>"
     draw = rng.random()
     intro = rng.choice(["The days: ", "Count: ", "In order: ", "We have ", "The list is "])
-    intro = "" if draw < 0.6 else intro if draw < 0.8 else p.capitalize(p.loose(rng, 1, 5)) + " "
+    loose = p.capitalize(p.loose(rng, 1, 5)) + rng.choice([" ", ": ", ", "])
+    intro = "" if draw < 0.5 else intro if draw < 0.65 else loose
     return f"{intro}{first}{body}{rng.choice(['.', '', ' and so on.'])}".replace(" <", "< ")
 
 
@@ -111,19 +102,25 @@ def write_next(rng: Random) -> str:
 def write_told(rng: Random) -> str:
     """A run spread over a small report: "On Monday ..., on Tuesday ..."."""
     link, name = rng.choice(TELLING), rng.choice(w.NAMES)
+    if rng.random() < 0.35:
+        link = f"{p.loose(rng, 1, 2)} {link}"
     same, clause = rng.random() < 0.5, p.free_phrase(rng)
+    is_bare = rng.random() < 0.4
+    rest = (lambda clause: "") if is_bare else (lambda clause: f" {name} {clause}")
     parts = []
     for step, item in enumerate(take_run(rng, 5)):
         clause = clause if same else p.free_phrase(rng)
         mark = f" {item}" if step == 0 else f"< {item}>"
-        parts.append(f"{link}{mark} {name} {clause}")
+        parts.append(f"{link}{mark}{rest(clause)}")
     separator = rng.choice([". ", ", ", "; ", ", and "])
     if separator == ". ":
         parts = [p.capitalize(part) for part in parts]
-    return p.capitalize(separator.join(parts)) + "."
+    intro = f"{p.capitalize(p.loose(rng, 1, 6))}{rng.choice([', ', ': ', ' '])}"
+    told = separator.join(parts) + "."
+    return intro + told if rng.random() < 0.4 else p.capitalize(told)
 
 
 def write_successor(rng: Random) -> str:
     """One document about days, months, seasons or numbers in order."""
     draw = rng.random()
-    return write_list(rng) if draw < 0.55 else write_next(rng) if draw < 0.8 else write_told(rng)
+    return write_list(rng) if draw < 0.5 else write_next(rng) if draw < 0.68 else write_told(rng)

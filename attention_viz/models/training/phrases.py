@@ -28,13 +28,19 @@ def pick_pair(rng: Random) -> list[str]:
 
 
 def loose(rng: Random, low: int, high: int) -> str:
-    """Between ``low`` and ``high`` random words."""
-    return " ".join(rng.choices(FILLERS, k=rng.randint(low, high)))
+    """Between ``low`` and ``high`` random words; now and then one of them is made up."""
+    words = rng.choices(FILLERS, k=rng.randint(low, high))
+    if rng.random() < 0.1:
+        words[rng.randrange(len(words))] = invent_word(rng)
+    return " ".join(words)
 
 
 def thing(rng: Random) -> str:
-    """A thing with its article: "a red book", "the old keys"."""
-    noun = rng.choice(w.THINGS)
+    """A thing with its article: "a red book", "the old keys", "a bag of pears"."""
+    noun = rng.choice(w.THINGS) if rng.random() < 0.93 else invent_word(rng)
+    if rng.random() < 0.08:
+        noun = f"{noun} of {w.pluralize(rng.choice(w.THINGS))}"
+        return w.add_article(noun) if rng.random() < 0.6 else f"the {noun}"
     adjective = rng.choice(w.ADJECTIVES) + " " if rng.random() < 0.3 else ""
     draw = rng.random()
     if draw < 0.45:
@@ -102,6 +108,37 @@ def free_phrase(rng: Random) -> str:
     if draw < 0.8:
         return f"{rng.choice(w.PAST)} {loose(rng, 1, 5)}"
     return loose(rng, 1, 7)
+
+
+def lead_in(rng: Random) -> str:
+    """What may stand before the subject of a clause: "smiling, ", "in the rain ", "that time "."""
+    makers = (
+        lambda: f"{rng.choice(w.ING)}, ",
+        lambda: f"{rng.choice(['before', 'after', 'while', 'without'])} {rng.choice(w.ING)} "
+        f"{adjunct(rng)}, ",
+        lambda: f"{rng.choice(w.ADJECTIVES)} and {rng.choice(w.ADJECTIVES)}, ",
+        lambda: f"{rng.choice(w.ADJECTIVES)} {rng.choice(['with', 'of', 'from'])} "
+        f"{rng.choice(w.MORE)}, ",
+        lambda: f"{adjunct(rng)}{rng.choice([', ', ' '])}",
+        lambda: f"{rng.choice(['that', 'one', 'every', 'each', 'the next', 'the last'])} "
+        f"{rng.choice(['time', 'day', 'week', 'year', 'morning', 'night', 'month', 'hour'])} ",
+        lambda: f"{rng.choice(w.ADVERBS)}{rng.choice([', ', ' '])}",
+        lambda: f"{loose(rng, 1, 5)}{rng.choice([', ', ' '])}",
+    )
+    return rng.choice(makers)()
+
+
+def side_clause(rng: Random) -> str:
+    """A short clause about a thing, a place or somebody without a name, or about nothing."""
+    draw = rng.random()
+    if draw < 0.3:
+        return f"{thing(rng)} {verb_group(rng)}"
+    if draw < 0.5:
+        return f"{someone(rng)} {free_phrase(rng)}"
+    if draw < 0.7:
+        subject = rng.choice(["it", "there", "they", "everyone", "nobody", "the weather"])
+        return f"{subject} {rng.choice(['was', 'were', 'had', 'seemed'])} {loose(rng, 1, 4)}"
+    return loose(rng, 2, 7)
 
 
 def capitalize(text: str) -> str:

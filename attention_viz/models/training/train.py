@@ -44,7 +44,7 @@ class Settings:
     compiled: bool = True
     planted_head: int | None = 0  # first-layer head that starts as a previous-token head
     start: str | None = None  # a model folder to go on from, weights only
-    dropped_heads: float = 0.5  # share of rows with one head missing, after the early stage
+    dropped_heads: float = 0.3  # share of rows with one head missing, after the early stage
     processes: int = 1  # each with one thread and its share of the rows
     minutes: float | None = None  # the schedule ends by then, however few the steps
 
