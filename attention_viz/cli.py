@@ -36,7 +36,8 @@ MakeWorkbench = Callable[..., Workbench]
 def main(argv: Sequence[str] | None = None, make_workbench: MakeWorkbench = Workbench) -> int:
     """Run one command and return its exit code.
 
-    `make_workbench(catalogue, device, threads, memory=…)` is an argument for tests, which share models.
+    `make_workbench(catalogue, device, threads, memory=…)` is an argument for tests, which share
+    models.
     """
     given = list(sys.argv[1:] if argv is None else argv)
     try:

@@ -153,9 +153,7 @@ def _climb(
     return _read_out(asked, torch.cat([final, untouched]))
 
 
-def _run_whole(
-    asked: Asked, candidates: list[Candidate]
-) -> Float[Tensor, "candidate vocabulary"]:
+def _run_whole(asked: Asked, candidates: list[Candidate]) -> Float[Tensor, "candidate vocabulary"]:
     """One whole forward per candidate."""
     runs = (run_ablated(asked, candidate.heads, candidate.edit) for candidate in candidates)
     final = [run.residual[-1][:, asked.position] for run in runs]
@@ -209,9 +207,7 @@ def _group(asked: Asked, rows: list[tuple[int, int, Edit]]) -> list[tuple[Edit, 
     ]
 
 
-def _read_out(
-    asked: Asked, final: Float[Tensor, "row d_model"]
-) -> Float[Tensor, "row vocabulary"]:
+def _read_out(asked: Asked, final: Float[Tensor, "row d_model"]) -> Float[Tensor, "row vocabulary"]:
     with asked.turn():
         logits = asked.decoder.read_out(final)
         return logits[:, : asked.vocabulary.size]

@@ -26,7 +26,6 @@ from attention_viz.models.attention import (
 from attention_viz.models.fused import fuse_activations
 from attention_viz.records.errors import BadInput, ModelUnavailable
 
-
 Edit = Callable[[int, Tensor, Attended | None], Tensor]  # (layer, z, attended) → z
 
 # Where the last block is to be computed only; a context variable, so one thread's choice is its own
@@ -70,12 +69,12 @@ class Decoder:
         # The self-test says how much of the one-pass engine this model allows.
         self.calls_blocks = True  # else: one whole forward per candidate
         self.reads_one_position = parts.has("blocks", "mlp")  # else: the last block is called whole
-        if self.reads_one_position:
-            for module in (self.projections[-1], parts(f"blocks.{self.layers - 1}.mlp")):
-                module.register_forward_pre_hook(_only_read_position)
         self.hears_attention = self._is_heard()
         if not self.hears_attention:
             listen_at_projections(self.projections, self.heads)
+        if self.reads_one_position:  # after the listening: that is to have z at all positions
+            for module in (self.projections[-1], parts(f"blocks.{self.layers - 1}.mlp")):
+                module.register_forward_pre_hook(_only_read_position)
 
     @property
     def device(self) -> torch.device:

@@ -3,7 +3,6 @@
 GPT-2's `gelu_new` takes eight passes over the widest tensor of the model; torch's tanh GELU is one.
 """
 
-import torch
 from torch import nn
 from transformers.activations import FastGELUActivation, GELUTanh, NewGELUActivation
 

@@ -48,7 +48,7 @@ expansion migration""".split()
 INDIRECT = """\
 While {a} and {b} were waiting in line at the museum, {s} passed a ticket to
 Once {a} and {b} had finished their meal, {s} slid the plate over to
-That afternoon {a} and {b} ran into each other on the bus. Before getting off, {s} returned the umbrella to
+Later {a} and {b} ran into each other on the bus. Before getting off, {s} returned the umbrella to
 During the long flight, {a} and {b} played cards, and at the end {s} paid ten coins to
 Since {a} and {b} both loved music, {s} sent a violin to
 Rain fell while {a} and {b} hid under a tree. Smiling, {s} offered a dry coat to

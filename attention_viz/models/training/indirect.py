@@ -197,7 +197,8 @@ def giving_group(rng: Random) -> str:
     if draw < 0.6:
         return past
     if draw < 0.85:
-        return f"{rng.choice(['wanted to', 'decided to', 'tried to', 'had to', 'was ready to'])} {base}"
+        wish = rng.choice(["wanted", "decided", "tried", "had", "was ready"])
+        return f"{wish} to {base}"
     return f"{rng.choice(['was', 'kept', 'started'])} {ing}"
 
 

@@ -114,14 +114,20 @@ def lead_in(rng: Random) -> str:
     """What may stand before the subject of a clause: "smiling, ", "in the rain ", "that time "."""
     makers = (
         lambda: f"{rng.choice(w.ING)}, ",
-        lambda: f"{rng.choice(['before', 'after', 'while', 'without'])} {rng.choice(w.ING)} "
-        f"{adjunct(rng)}, ",
+        lambda: (
+            f"{rng.choice(['before', 'after', 'while', 'without'])} {rng.choice(w.ING)} "
+            f"{adjunct(rng)}, "
+        ),
         lambda: f"{rng.choice(w.ADJECTIVES)} and {rng.choice(w.ADJECTIVES)}, ",
-        lambda: f"{rng.choice(w.ADJECTIVES)} {rng.choice(['with', 'of', 'from'])} "
-        f"{rng.choice(w.MORE)}, ",
+        lambda: (
+            f"{rng.choice(w.ADJECTIVES)} {rng.choice(['with', 'of', 'from'])} "
+            f"{rng.choice(w.MORE)}, "
+        ),
         lambda: f"{adjunct(rng)}{rng.choice([', ', ' '])}",
-        lambda: f"{rng.choice(['that', 'one', 'every', 'each', 'the next', 'the last'])} "
-        f"{rng.choice(['time', 'day', 'week', 'year', 'morning', 'night', 'month', 'hour'])} ",
+        lambda: (
+            f"{rng.choice(['that', 'one', 'every', 'each', 'the next', 'the last'])} "
+            f"{rng.choice(['time', 'day', 'week', 'year', 'morning', 'night', 'month', 'hour'])} "
+        ),
         lambda: f"{rng.choice(w.ADVERBS)}{rng.choice([', ', ' '])}",
         lambda: f"{loose(rng, 1, 5)}{rng.choice([', ', ' '])}",
     )
