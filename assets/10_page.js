@@ -33,7 +33,7 @@
         "page-question": { ...question, distractor: page.distractor ?? page.flip_to, ready },
         "page-heads": page.heads,
         "page-ablation": part(page, "kind", "scale", "threshold", "seed"),
-        "page-study": part(page, "metric", "objective", "flip_to", "max_heads"),
+        "page-study": part(page, "metric", "objective", "flip_to", "max_heads", "strategy"),
         "page-view": page.view,
         "page-theme": page.theme,
       };

@@ -19,8 +19,12 @@ import numpy as np
 
 from attention_viz.jobs import DeviceLock, JobPace, Jobs
 from attention_viz.records.ablation import AblationRequest, PredictionRequest
+from attention_viz.records.agreement import AgreementRequest
 from attention_viz.records.attention import AttentionRequest, TokenRequest
 from attention_viz.records.circuit import CircuitRequest
+from attention_viz.records.control import ControlRequest
+from attention_viz.records.cost import CostRequest
+from attention_viz.records.dose import DoseRequest
 from attention_viz.records.errors import (
     AttentionVizError,
     BadInput,
@@ -31,9 +35,11 @@ from attention_viz.records.job import JobStatus
 from attention_viz.records.lens import LensRequest
 from attention_viz.records.model import ModelEntry, ModelStatus
 from attention_viz.records.pace import Pace
+from attention_viz.records.positions import PositionsRequest
 from attention_viz.records.question import TokensRequest
+from attention_viz.records.redundancy import RedundancyRequest
 from attention_viz.records.roles import RolesRequest
-from attention_viz.records.search import SearchRequest
+from attention_viz.records.search import EstimateRequest, SearchRequest
 from attention_viz.records.sweep import SweepRequest
 from attention_viz.records.tokens import Token, unshow
 
@@ -47,6 +53,13 @@ REGISTRY: dict[type, str] = {
     AblationRequest: "attention_viz.analysis.ablation:ablate",
     SweepRequest: "attention_viz.analysis.sweep:sweep_heads",
     SearchRequest: "attention_viz.analysis.search:search_heads",
+    EstimateRequest: "attention_viz.analysis.search:estimate_search",
+    AgreementRequest: "attention_viz.analysis.agreement:compare_kinds",
+    ControlRequest: "attention_viz.analysis.control:compare_with_random_sets",
+    CostRequest: "attention_viz.analysis.cost:cost_to_flip",
+    DoseRequest: "attention_viz.analysis.dose:respond_to_dose",
+    PositionsRequest: "attention_viz.analysis.positions:map_positions",
+    RedundancyRequest: "attention_viz.analysis.redundancy:map_redundancy",
     AttentionRequest: "attention_viz.analysis.attention:attention_maps",
     TokenRequest: "attention_viz.analysis.attention:token_facts",
     LensRequest: "attention_viz.analysis.lens:logit_lens",

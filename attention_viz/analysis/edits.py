@@ -6,7 +6,7 @@ only those change.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
@@ -44,6 +44,10 @@ class Edit(ABC):
         kept = z.clone()
         kept[:, list(self.positions)] = edited[:, list(self.positions)]
         return kept
+
+    def at(self, positions: tuple[int, ...]) -> "Edit":
+        """The same edit at these positions only."""
+        return replace(self, positions=positions)
 
     @abstractmethod
     def edit(self, at: "Place", z: Rows) -> Rows:

@@ -80,11 +80,11 @@ def in_chunks(
     """Do `work(start, stop)` on chunks of rows; `costs` are in blocks that a row goes through.
 
     A chunk has as many rows as go through one block in CHUNK_SECONDS, at the speed of the chunk
-    before; at first, at twice the speed of the clean run, whose one row uses the device badly. A
-    chunk that runs out of memory is done again in halves.
+    before; at first, of the last batches of this model, or of the clean run, whose one row uses the
+    device badly. A chunk that runs out of memory is done again in halves.
     """
     most = max(1, (budget or budget_of(asked)) // _row_bytes(asked))
-    rows = 2 * CHUNK_SECONDS * asked.decoder.layers / asked.busy
+    rows = CHUNK_SECONDS / asked.seconds_per_block
     start = 0
     while start < len(costs):
         stop = min(len(costs), start + max(1, min(most, int(rows))))
@@ -98,7 +98,9 @@ def in_chunks(
             continue
         yield start, stop, done
         seconds = max(asked.busy - busy, 1e-9)
-        rows = min(CHUNK_SECONDS * sum(costs[start:stop]) / seconds, 4 * rows)
+        blocks = sum(costs[start:stop])
+        rows = min(CHUNK_SECONDS * blocks / seconds, 4 * rows)
+        asked.decoder.row_seconds = seconds / blocks / len(asked.tokens)
         start = stop
 
 

@@ -52,6 +52,14 @@ class Asked:
             self.busy += time.perf_counter() - began
 
     @property
+    def seconds_per_block(self) -> float:
+        """What one row takes in one block: as measured in batches so far, else in the clean run."""
+        measured = self.decoder.row_seconds
+        if measured is None:
+            return self.busy / self.decoder.layers
+        return measured * len(self.tokens)
+
+    @property
     def decoder(self) -> Decoder:
         return self.model.decoder
 

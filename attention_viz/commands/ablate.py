@@ -54,7 +54,8 @@ def to_json(result: AblationResult) -> dict[str, Any]:
 def _change_json(change: TokenChange) -> dict[str, Any]:
     return {
         **token_json(change.token),
-        "rank": {"clean": change.clean.rank, "ablated": change.ablated.rank},
+        "from": change.clean.rank,
+        "to": change.ablated.rank,
         "probability": {
             "clean": change.clean.probability,
             "ablated": change.ablated.probability,

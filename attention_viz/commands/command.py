@@ -41,6 +41,11 @@ class Asker:
     def measure(self, request: Any) -> Any:
         return self.workbench.measure(request, _ShownPace(self.show) if self.show else None)
 
+    def tell(self, text: str) -> None:
+        """Say something to a person who is watching."""
+        if self.show:
+            self.show(text)
+
     def question(self, args: Namespace) -> Question:
         """The question the options ask. Raises BadInput for a token text of several tokens."""
         self._load()

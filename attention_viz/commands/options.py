@@ -153,6 +153,10 @@ def count(text: str) -> int:
     return _at_least(1, integer(text))
 
 
+def not_negative_integer(text: str) -> int:
+    return _at_least(0, integer(text))
+
+
 def seed(text: str) -> int:
     value = _at_least(0, integer(text))
     if value >= 2**32:

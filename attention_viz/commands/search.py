@@ -14,7 +14,14 @@ from attention_viz.commands.command import (
     token_json,
 )
 from attention_viz.records.errors import BadInput
-from attention_viz.records.search import Objective, SearchRequest, SearchResult, SearchStep
+from attention_viz.records.search import (
+    EstimateRequest,
+    Objective,
+    SearchRequest,
+    SearchResult,
+    SearchStep,
+    Strategy,
+)
 
 
 def _add_options(parser: ArgumentParser) -> None:
@@ -29,6 +36,26 @@ def _add_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--max-heads", type=options.count, default=5, metavar="N", help="default: 5"
     )
+    parser.add_argument(
+        "--strategy",
+        choices=[strategy.value for strategy in Strategy],
+        default=Strategy.PAIRS.value,
+        help="; ".join(f"{strategy.value}: {strategy.about}" for strategy in Strategy)
+        + " (default: pairs)",
+    )
+    parser.add_argument(
+        "--budget-seconds", type=options.positive, metavar="X", help="stop after so long"
+    )
+    parser.add_argument(
+        "--budget-runs", type=options.count, metavar="N", help="stop after so many evaluations"
+    )
+    parser.add_argument(
+        "--alternatives",
+        type=options.not_negative_integer,
+        default=5,
+        metavar="N",
+        help="other minimal sets to look for after a flip (default: 5)",
+    )
 
 
 def _ask(asker: Asker, args: Namespace) -> SearchResult:
@@ -36,7 +63,20 @@ def _ask(asker: Asker, args: Namespace) -> SearchResult:
     question = asker.question(args)
     flip_to = asker.token_id(args.flip_to) if objective is Objective.FLIP else None
     ablation = options.ablation(args)
-    return asker.measure(SearchRequest(question, objective, flip_to, args.max_heads, ablation))
+    request = SearchRequest(
+        question,
+        objective,
+        flip_to,
+        args.max_heads,
+        ablation,
+        strategy=Strategy(args.strategy),
+        budget_seconds=args.budget_seconds,
+        budget_evaluations=args.budget_runs,
+        alternatives=args.alternatives,
+    )
+    estimate = asker.measure(EstimateRequest(request))
+    asker.tell(f"at most {estimate.evaluations:,} runs, about {estimate.seconds:.1f} s")
+    return asker.measure(request)
 
 
 def _objective(args: Namespace) -> Objective:
@@ -56,14 +96,16 @@ def to_json(result: SearchResult) -> dict[str, Any]:
         "unit": request.objective.unit,
         "flip_to": request.flip_to,
         "max_heads": request.max_heads,
+        "strategy": request.strategy.value,
         "heads": [str(head) for head in result.heads],
         "score": result.score,
         "top": token_json(result.top),
         "steps": [_step_json(step) for step in result.steps],
         "flipped": bool(result.flipped),
-        # False where it was not shown: minimal_tried tells "no" from "not tried".
-        "minimal": bool(result.minimal),
-        "minimal_tried": result.minimal is not None,
+        # null where it was not tried
+        "minimal": result.minimal,
+        "smallest": result.smallest,
+        "alternatives": [[str(head) for head in heads] for heads in result.alternatives],
         "stopped": result.stopped,
         "evaluations": result.evaluations,
         "seconds": result.seconds,
@@ -106,6 +148,7 @@ def to_text(result: SearchResult) -> str:
             steps,
             "",
             f"found: {_found(result)}",
+            *_others(result),
             f"{result.evaluations} evaluations in {result.seconds:.2f} s; "
             f"stopped: {result.stopped}",
         ]
@@ -118,7 +161,18 @@ def _found(result: SearchResult) -> str:
     claims = ["flips the top-1" if result.flipped else "does not flip the top-1"]
     if result.minimal is not None:
         claims.append("minimal" if result.minimal else "not minimal")
+    if result.smallest is not None:
+        claims.append("smallest" if result.smallest else "a smaller set is below")
     return f"{', '.join(map(str, result.heads))} ({', '.join(claims)})"
+
+
+def _others(result: SearchResult) -> list[str]:
+    """Other minimal sets, with how many heads each shares with the set found."""
+    own = set(result.heads)
+    return [
+        f"also minimal: {', '.join(map(str, heads))} (shares {len(own & set(heads))} of {len(own)})"
+        for heads in result.alternatives
+    ]
 
 
 COMMAND = Command(

@@ -13,9 +13,15 @@ from typing import Any
 import numpy as np
 
 from attention_viz.records.ablation import AblationResult, Prediction
+from attention_viz.records.agreement import Agreement
 from attention_viz.records.attention import AttentionMaps
 from attention_viz.records.circuit import Circuit
+from attention_viz.records.control import Control
+from attention_viz.records.cost import CostTable
+from attention_viz.records.dose import Dose
 from attention_viz.records.lens import LogitLens
+from attention_viz.records.positions import PositionMap
+from attention_viz.records.redundancy import Redundancy
 from attention_viz.records.roles import HeadRoles, Role
 from attention_viz.records.search import SearchResult
 from attention_viz.records.sweep import HeadSweep
@@ -178,3 +184,71 @@ def _field(value: Any) -> Any:
     if isinstance(value, bool):
         return "true" if value else "false"
     return "" if isinstance(value, float) and math.isnan(value) else value
+
+
+def cost_table(found: CostTable) -> Table:
+    """One row per token; the margin is that of the set in the row."""
+    headers = ["token", "id", "probability, clean", "heads", "set", "margin (logits)", "flips"]
+    return headers, [
+        [
+            row.token.token.text,
+            row.token.token.id,
+            row.token.probability,
+            len(row.heads),
+            " ".join(map(str, row.heads)),
+            row.score,
+            "yes" if row.flipped else "no",
+        ]
+        for row in found.rows
+    ]
+
+
+def redundancy_table(found: Redundancy) -> Table:
+    """One row per pair."""
+    unit = found.request.metric.unit
+    headers = ["head", "other head", f"together ({unit})", f"sum of each alone ({unit})"]
+    rows = []
+    for i, one in enumerate(found.heads):
+        for j in range(i + 1, len(found.heads)):
+            alone = found.single[i] + found.single[j]
+            values = [found.pair[i, j], alone, found.excess[i, j]]
+            rows.append([str(one), str(found.heads[j]), *map(_measured, values)])
+    return [*headers, f"difference ({unit})"], rows
+
+
+def agreement_table(found: Agreement) -> Table:
+    """One row per head, one column per kind."""
+    unit = found.request.metric.unit
+    headers = ["head", *(f"{kind.value} ({unit})" for kind in found.kinds)]
+    layers, heads = found.effect.shape[1:]
+    return headers, [
+        [f"L{layer}H{head}", *(_measured(value) for value in found.effect[:, layer, head])]
+        for layer in range(layers)
+        for head in range(heads)
+    ]
+
+
+def control_table(found: Control) -> Table:
+    """The set chosen, then every random one."""
+    headers = ["set", f"effect on {found.request.metric.title} ({found.request.metric.unit})"]
+    rows = [["chosen", found.effect]]
+    return headers, rows + [[f"random {i}", _measured(v)] for i, v in enumerate(found.random, 1)]
+
+
+def dose_table(found: Dose) -> Table:
+    """One row per factor."""
+    headers = ["factor on z", "logit difference (logits)", f"probability of {found.answer.text}"]
+    headers += [f"probability of {found.distractor.text}", "KL (nats)"]
+    columns = (found.scale, found.logit_diff, found.answer_probability)
+    columns += (found.distractor_probability, found.kl)
+    return headers, [[_measured(value) for value in row] for row in zip(*columns, strict=True)]
+
+
+def positions_table(found: PositionMap) -> Table:
+    """One row per head, one column per position."""
+    labels = found.tokens.labels[: found.effect.shape[1]]
+    headers = ["head", "all positions", *(f"{i} {label}" for i, label in enumerate(labels))]
+    return headers, [
+        [str(head), _measured(whole), *(_measured(value) for value in row)]
+        for head, whole, row in zip(found.heads, found.whole, found.effect, strict=True)
+    ]

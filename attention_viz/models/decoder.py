@@ -65,6 +65,7 @@ class Decoder:
         # With a norm after attention (Gemma 2, OLMo 2) z @ W_O is not what reaches the stream.
         self.writes_to_stream = not parts.has("blocks", "ln1_post")
         self._scale_logits = _scaling_of(hf.config)
+        self.row_seconds: float | None = None  # of one token in one block, in the last batches
         self.memory: int | None = None  # bytes that a batch may take; None: half of what is free
         # The self-test says how much of the one-pass engine this model allows.
         self.calls_blocks = True  # else: one whole forward per candidate

@@ -4,14 +4,21 @@ from typing import Any
 
 from dash import Dash, html
 
-from attention_viz.panels import ablation_compare, ablation_study, ablation_sweep
+from attention_viz.panels import (
+    ablation_compare,
+    ablation_look,
+    ablation_study,
+    ablation_sweep,
+)
 
 
 def layout() -> html.Div:
     above = html.Div([ablation_study.layout(), ablation_sweep.layout()], className="view-pair")
-    return html.Div([above, ablation_compare.layout()], className="view-rows")
+    return html.Div(
+        [above, ablation_compare.layout(), ablation_look.layout()], className="view-rows"
+    )
 
 
 def register(app: Dash, workbench: Any) -> None:
-    for part in (ablation_study, ablation_sweep, ablation_compare):
+    for part in (ablation_study, ablation_sweep, ablation_compare, ablation_look):
         part.register(app, workbench)

@@ -32,10 +32,22 @@ from attention_viz.panels.results import (
 from attention_viz.panels.tables import figure, fold, table
 from attention_viz.records.errors import AttentionVizError, BadInput
 from attention_viz.records.page import PageState
-from attention_viz.records.search import Objective, SearchResult, SearchStep
+from attention_viz.records.search import (
+    EstimateRequest,
+    Objective,
+    SearchResult,
+    SearchStep,
+    Strategy,
+)
 from attention_viz.records.tokens import Token
 
 _OBJECTIVES = {Objective.FLIP.value: "flip the top token", Objective.KL.value: "greatest change"}
+_STRATEGIES = {
+    Strategy.GREEDY: "greedy",
+    Strategy.PAIRS: "pairs, then greedy",
+    Strategy.BEAM: "beam",
+    Strategy.EXHAUSTIVE: "exhaustive",
+}
 _MOST_HEADS = 16
 _TARGETS = 5  # of the next tokens, offered in one click
 _TARGET = "study-target"
@@ -44,6 +56,7 @@ _STOPPED = {
     "flipped": "the token is top-1",
     "max heads": "the greatest number of heads allowed was reached",
     "no gain": "no other head improves the score",
+    "budget": "the next size has more sets than the budget allows",
     "cancelled": "it was cancelled",
     "running": "it is still running",
 }
@@ -58,12 +71,28 @@ def layout() -> html.Div:
         searchable=False,
         className="number-dropdown",
     )
+    strategy = dcc.Dropdown(
+        [
+            {"label": label, "value": strategy.value, "title": strategy.about}
+            for strategy, label in _STRATEGIES.items()
+        ],
+        id="study-strategy",
+        clearable=False,
+        searchable=False,
+        className="strategy-dropdown",
+    )
     find_heads = event_button("Find heads", ids.SEARCH_ASKED, className="btn primary small")
-    choices = [objective, html.Label(["at most", most, "heads"], className="control"), find_heads]
+    choices = [
+        objective,
+        html.Label(["at most", most, "heads"], className="control"),
+        html.Label(["by", strategy], className="control"),
+        find_heads,
+    ]
     return card(
         "Study",
         html.Div(choices, className="controls"),
         html.Div(id="study-targets"),
+        html.P(id="study-estimate", className="note"),
         html.Div(id="study-status"),
         html.Div(id="study-result"),
         html.Div(figure("study-steps", 220), id="study-figure", hidden=True),
@@ -81,6 +110,7 @@ def layout() -> html.Div:
 def register(app: Dash, workbench: Any) -> None:
     mirror(app, "study-objective", "objective")
     mirror(app, "study-most", "max_heads")
+    mirror(app, "study-strategy", "strategy")
     offer_csv(app, "search", lambda state: search_table(_known(workbench, state)))
     _register_targets(app, workbench)
     _register_result(app, workbench)
@@ -107,6 +137,15 @@ def _register_targets(app: Dash, workbench: Any) -> None:
         patch = Patch()
         patch["flip_to"] = int(ctx.triggered_id["token"])
         return patch
+
+    @app.callback(
+        Output("study-estimate", "children"),
+        *[Input(name, "data") for name in (ids.VIEW, ids.QUESTION, ids.ABLATION, ids.STUDY)],
+        State(ids.PAGE, "data"),
+        prevent_initial_call=True,
+    )
+    def estimate(view, _question, _ablation, _study, page):
+        return no_update if view != "ablation" else show_estimate(workbench, state_of(page))
 
 
 def _register_result(app: Dash, workbench: Any) -> None:
@@ -158,6 +197,23 @@ def show_targets(workbench: Any, state: PageState) -> Any:
     return html.Div(
         ["make ", *chips, " win ", html.Span(hint, className="mut")], className="chip-line"
     )
+
+
+def show_estimate(workbench: Any, state: PageState) -> str:
+    """What the strategy does, and what it would take."""
+    about = f"{Strategy(state.strategy).about[0].upper()}{Strategy(state.strategy).about[1:]}."
+    try:
+        estimate = ask(workbench, EstimateRequest(search_request(state)))
+    except AttentionVizError:  # no target yet, or one that can't be flipped to: others say so
+        return about
+    runs = "1 run" if estimate.evaluations == 1 else f"{estimate.evaluations:,} runs"
+    return f"{about} At most {runs}, {duration(estimate.seconds)}; then what was found is checked."
+
+
+def duration(seconds: float) -> str:
+    if seconds < 1:
+        return "under a second"
+    return f"about {seconds:.0f} s" if seconds < 90 else f"about {seconds / 60:.0f} min"
 
 
 def _target(token: Token, is_chosen: bool) -> html.Button:
@@ -213,6 +269,8 @@ def tell(result: SearchResult, flip_to: Token | None, is_running: bool = False) 
                 className="chip-line",
             )
         )
+    if result.alternatives:
+        parts.append(_others(result))
     if not is_running:
         parts.append(
             html.P(
@@ -255,8 +313,28 @@ def minimality(result: SearchResult) -> str:
     if result.minimal is None:
         return "Whether a head can be dropped was not tried."
     if result.minimal:
-        return "Minimal: each head was dropped in turn, and none can be spared."
+        told = "Minimal: each head was dropped in turn, and none can be spared."
+        smaller = {True: " Smallest: every smaller set was tried.", False: " Not the smallest."}
+        return told + smaller.get(result.smallest, "")
     return "Not minimal: a head can be dropped."
+
+
+def _others(result: SearchResult) -> html.Div:
+    """Other minimal sets, each with what it shares with the set found."""
+    own = set(result.heads)
+    rows = [
+        html.Div(
+            [
+                *[head_chip(head) for head in heads],
+                html.Span(f"shares {len(own & set(heads))} of {len(own)}", className="mut"),
+                _take("Select", [str(head) for head in heads], "set"),
+            ],
+            className="chip-line",
+        )
+        for heads in result.alternatives
+    ]
+    title = "Other minimal sets that do it: other heads can do the same work"
+    return html.Div([html.P(title, className="note"), *rows], className="alternatives")
 
 
 def _take(text: str, names: list[str], mode: str) -> html.Button:

@@ -11,7 +11,7 @@ QUESTION = "page-question"  # model, prompt, counterfactual, bos, position, answ
 # and `ready`, which turns true when the model is loaded, so that panels ask again
 HEADS = "page-heads"  # ["L2H3", …]
 ABLATION = "page-ablation"  # kind, scale, threshold, seed
-STUDY = "page-study"  # metric, objective, flip_to, max_heads
+STUDY = "page-study"  # metric, objective, flip_to, max_heads, strategy
 VIEW = "page-view"  # "attention", "ablation", "circuit", "lens"
 THEME = "page-theme"  # "light", "dark"
 RESTORED = "restored"  # the whole state, when it was replaced: set your controls from it
@@ -22,6 +22,7 @@ HEADS_PICKED = "heads-picked"  # {heads: ["L2H3"], mode: "toggle|set|add|remove"
 POSITION_PICKED = "position-picked"  # {position: 4, at: ms}
 SEARCH_ASKED = "search-asked"  # {at: ms}: as if "Find heads" were pressed
 SWEEP_ASKED = "sweep-asked"  # {at: ms}: as if "Sweep all heads" were pressed
+LOOK_ASKED = "look-asked"  # {at: ms}: measure the closer look shown
 CANCEL_ASKED = "cancel-asked"  # {job: id, at: ms}
 SUBMITTED = "submitted"  # {job: id, at: s}: write it after workbench.submit, so that it is followed
 
@@ -33,6 +34,7 @@ MODEL_STATUS = "model-status"  # {name, state, message, layers, heads} of the pa
 MODEL_NEWS = "model-news"  # [that, the same of the model wanted or None]
 SWEEP_MARK = "sweep-mark"  # how far the job of the page's sweep is
 SEARCH_MARK = "search-mark"  # how far the job of the page's search is
+LOOK_MARK = "look-mark"  # how far the job of the page's closer look is
 FOLLOWED = "jobs-followed"  # {job id: true}: searches whose heads this tab takes over
 ENDED = "jobs-ended"  # those of them that are over
 

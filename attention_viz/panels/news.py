@@ -12,6 +12,7 @@ from attention_viz.panels.ids import (
     ENDED,
     FOLLOWED,
     JOB_NEWS,
+    LOOK_MARK,
     MODEL_NEWS,
     MODEL_STATUS,
     PAGE,
@@ -22,7 +23,7 @@ from attention_viz.panels.ids import (
     SWEEP_MARK,
 )
 from attention_viz.panels.model import WANTED
-from attention_viz.panels.requests import search_request, sweep_request
+from attention_viz.panels.requests import look_request, search_request, sweep_request
 from attention_viz.records.errors import AttentionVizError, BadInput
 from attention_viz.records.job import JobStatus
 from attention_viz.records.page import PageState
@@ -31,7 +32,7 @@ from attention_viz.records.sweep import SweepRequest
 
 _INTERVAL = 350  # ms
 _TICK, _ANSWERED = "poll-tick", "poll-answered"
-_NEWS = (JOB_NEWS, MODEL_STATUS, MODEL_NEWS, SWEEP_MARK, SEARCH_MARK, ENDED)
+_NEWS = (JOB_NEWS, MODEL_STATUS, MODEL_NEWS, SWEEP_MARK, SEARCH_MARK, LOOK_MARK, ENDED)
 _LABELS = {SearchRequest: "search", SweepRequest: "sweep"}
 
 
@@ -145,6 +146,7 @@ def register(app: Dash, workbench: Any) -> None:
             [news["model"], news["wanted"]],
             job_mark(workbench, page, sweep_request),
             job_mark(workbench, page, search_request),
+            job_mark(workbench, page, look_request),
             ended_jobs(workbench, followed),
         ]
         changed = [

@@ -5,17 +5,25 @@ in one place is found, and its result shown, in the other.
 """
 
 from dataclasses import replace
+from typing import Any
 
 from attention_viz.records.ablation import AblationKind, AblationRequest, PredictionRequest
+from attention_viz.records.agreement import AgreementRequest
 from attention_viz.records.attention import AttentionRequest, TokenRequest
 from attention_viz.records.circuit import CircuitRequest
+from attention_viz.records.control import ControlRequest
+from attention_viz.records.cost import CostRequest
+from attention_viz.records.dose import DoseRequest
 from attention_viz.records.errors import BadInput
+from attention_viz.records.ids import HeadId
 from attention_viz.records.lens import LensRequest
 from attention_viz.records.metrics import Metric
 from attention_viz.records.page import PageState
+from attention_viz.records.positions import PositionsRequest
 from attention_viz.records.question import Question
+from attention_viz.records.redundancy import RedundancyRequest
 from attention_viz.records.roles import RolesRequest
-from attention_viz.records.search import Objective, SearchRequest
+from attention_viz.records.search import Objective, SearchRequest, Strategy
 from attention_viz.records.sweep import SweepRequest
 
 TOP = 10  # next tokens listed in tables
@@ -43,7 +51,63 @@ def search_request(state: PageState) -> SearchRequest:
             "Choose it under Target, or search for the greatest change (KL) instead.",
         )
     flip_to = state.flip_to if is_targeted else None
-    return SearchRequest(state.question, objective, flip_to, state.max_heads, state.ablation)
+    return SearchRequest(
+        state.question,
+        objective,
+        flip_to,
+        state.max_heads,
+        state.ablation,
+        strategy=Strategy(state.strategy),
+    )
+
+
+def look_request(state: PageState) -> Any:
+    """The closer look that the ablation view shows. Raises BadInput where it needs heads."""
+    return _LOOKS[state.look](state)
+
+
+def _cost_request(state: PageState) -> CostRequest:
+    # It finds targets of its own: the page's must not make it another question.
+    question = replace(state.question, answer=None, distractor=None)
+    strategy = Strategy(state.strategy)
+    return CostRequest(question, state.ablation, max_heads=state.max_heads, strategy=strategy)
+
+
+def _dose_request(state: PageState) -> DoseRequest:
+    return DoseRequest(_without_counterfactual(state.question), _need_heads(state))
+
+
+def _redundancy_request(state: PageState) -> RedundancyRequest:
+    chosen = state.head_ids if len(state.head_ids) > 1 else ()
+    return RedundancyRequest(state.question, chosen, state.ablation, Metric(state.metric))
+
+
+def _positions_request(state: PageState) -> PositionsRequest:
+    return PositionsRequest(state.question, state.head_ids, state.ablation, Metric(state.metric))
+
+
+def _control_request(state: PageState) -> ControlRequest:
+    return ControlRequest(state.question, _need_heads(state), state.ablation, Metric(state.metric))
+
+
+def _agreement_request(state: PageState) -> AgreementRequest:
+    return AgreementRequest(state.question, Metric(state.metric), state.seed)
+
+
+_LOOKS = {
+    "cost": _cost_request,
+    "dose": _dose_request,
+    "redundancy": _redundancy_request,
+    "positions": _positions_request,
+    "control": _control_request,
+    "agreement": _agreement_request,
+}
+
+
+def _need_heads(state: PageState) -> tuple[HeadId, ...]:
+    if not state.heads:
+        raise BadInput("No heads are selected.", "Pick heads in the grid, or press Find heads.")
+    return state.head_ids
 
 
 def circuit_request(state: PageState) -> CircuitRequest:

@@ -23,6 +23,7 @@ from attention_viz.panels.ids import (
     ABLATION,
     HEADS,
     HEADS_PICKED,
+    LOOK_ASKED,
     MODEL_STATUS,
     PAGE,
     POSITION_PICKED,
@@ -40,7 +41,15 @@ from attention_viz.records.page import PageState
 
 PARTS = (toasts, model, examples, link, news, prompt, prediction, heads, intervention, search, help)
 _DERIVED = (QUESTION, HEADS, ABLATION, STUDY, VIEW, THEME)
-_EVENTS = (RESTORED, TOAST, HEADS_PICKED, POSITION_PICKED, SEARCH_ASKED, SWEEP_ASKED)
+_EVENTS = (
+    RESTORED,
+    TOAST,
+    HEADS_PICKED,
+    POSITION_PICKED,
+    SEARCH_ASKED,
+    SWEEP_ASKED,
+    LOOK_ASKED,
+)
 _LOGO = "assets/logo.svg"
 
 

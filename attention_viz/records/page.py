@@ -16,10 +16,11 @@ from attention_viz.records.ids import HeadId
 from attention_viz.records.metrics import Metric
 from attention_viz.records.model import EMBEDDED
 from attention_viz.records.question import Question
-from attention_viz.records.search import Objective
+from attention_viz.records.search import Objective, Strategy
 
 VERSION = 1
 _MAX_BYTES = 100_000  # of the unpacked JSON; a link is not a file
+LOOKS = ("cost", "dose", "redundancy", "positions", "control", "agreement")
 VIEWS = ("attention", "ablation", "circuit", "lens")
 
 
@@ -43,6 +44,8 @@ class PageState:
     metric: str = Metric.KL.value
     objective: str = Objective.FLIP.value
     max_heads: int = 5
+    strategy: str = Strategy.PAIRS.value
+    look: str = LOOKS[0]  # which closer look the ablation view shows
     view: str = "attention"
     maps: str = "clean"  # "clean", "ablated", "difference"
     maps_page: int = 0
@@ -149,6 +152,8 @@ class PageState:
         _need(self.kind in {kind.value for kind in AblationKind}, "kind", self.kind)
         _need(self.metric in {metric.value for metric in Metric}, "metric", self.metric)
         _need(self.objective in {o.value for o in Objective}, "objective", self.objective)
+        _need(self.strategy in {s.value for s in Strategy}, "strategy", self.strategy)
+        _need(self.look in LOOKS, "look", self.look)
         _need(self.view in VIEWS, "view", self.view)
         _need(self.maps in ("clean", "ablated", "difference"), "maps", self.maps)
         _need(self.lens_show in ("clean", "ablated"), "lens_show", self.lens_show)

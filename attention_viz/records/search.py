@@ -24,15 +24,40 @@ class Objective(StrEnum):
         return {"kl": "KL (nats)", "flip": "margin of the flip-to token (logits)"}[self.value]
 
 
+class Strategy(StrEnum):
+    """How a search goes through the sets."""
+
+    GREEDY = "greedy"
+    PAIRS = "pairs"
+    BEAM = "beam"
+    EXHAUSTIVE = "exhaustive"
+
+    @property
+    def about(self) -> str:
+        return _ABOUT[self]
+
+
+_ABOUT = {
+    Strategy.GREEDY: "the best head, then again and again the head that adds most",
+    Strategy.PAIRS: "every head, all pairs of the best 20 %, then the best pair grows head by head",
+    Strategy.BEAM: "the best sets of each size, all of them grown by every head",
+    Strategy.EXHAUSTIVE: "every set of one head, of two, of three …: what it finds is the smallest",
+}
+
+
 @dataclass(frozen=True)
 class SearchRequest:
-    """Sweep, keep the best 20 %, try all their pairs, grow the best pair head by head."""
+    """Look for a set of at most `max_heads` heads."""
 
     question: Question
     objective: Objective = Objective.KL
     flip_to: int | None = None  # token id; needed by FLIP
     max_heads: int = 5
     ablation: Ablation = Ablation()
+    strategy: Strategy = Strategy.PAIRS
+    budget_seconds: float | None = None  # None = as long as it takes
+    budget_evaluations: int | None = None  # None = as many as it takes
+    alternatives: int = 5  # other minimal sets to look for after a flip
 
 
 @dataclass(frozen=True)
@@ -61,6 +86,27 @@ class SearchResult:
     top: Token | None  # top-1 with the set found ablated
     flipped: bool | None  # FLIP: flip_to is top-1; KL: the top-1 changed; None: nothing found yet
     minimal: bool | None  # no member can be dropped (each tried); None: not tried
+    smallest: bool | None  # no smaller set does it (all tried), or one does; None: not tried
+    alternatives: tuple[tuple[HeadId, ...], ...]  # other minimal sets that flip, smallest first
     evaluations: int
     seconds: float
-    stopped: str  # why: "flipped", "max heads", "no gain", "cancelled", "running"
+    stopped: str  # why: "flipped", "max heads", "no gain", "budget", "cancelled", "running"
+
+
+@dataclass(frozen=True)
+class EstimateRequest:
+    """How long would this search take?"""
+
+    search: SearchRequest
+
+    @property
+    def question(self) -> Question:
+        return self.search.question
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a search will take at most until it has found a set, before it starts."""
+
+    evaluations: int  # runs, dropping heads and alternatives not counted
+    seconds: float  # at the speed measured on this model and device so far

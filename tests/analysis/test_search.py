@@ -1,5 +1,6 @@
 """Searches find what they claim to find."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import pytest
@@ -9,12 +10,12 @@ from attention_viz.analysis.edits import edit_of
 from attention_viz.analysis.metrics import margin
 from attention_viz.analysis.one_pass import Candidate
 from attention_viz.analysis.question import ask
-from attention_viz.analysis.search import search_heads
+from attention_viz.analysis.search import estimate_search, search_heads
 from attention_viz.analysis.sweep import all_heads, sweep_heads
 from attention_viz.records.ablation import Ablation
 from attention_viz.records.errors import BadInput
 from attention_viz.records.ids import HeadId
-from attention_viz.records.search import Objective, SearchRequest
+from attention_viz.records.search import EstimateRequest, Objective, SearchRequest, Strategy
 from attention_viz.records.sweep import SweepRequest
 from tests.analysis.test_one_pass import one_pass
 from tests.analysis.test_sweep import Stopping
@@ -72,6 +73,11 @@ def test_a_generic_search_grows_the_best_pair(load, ask_about):
     assert set(found.steps[1].heads) == set(pairs[best])
     assert found.steps[1].score == pytest.approx(scores[best], abs=1e-9)
     assert found.steps[0].head == next(head for head in ranked if head in pairs[best])
+    rivals = [
+        pair for pair in pairs if found.steps[0].head in pair and set(pair) != set(pairs[best])
+    ]
+    rival = max(rivals, key=lambda pair: scores[pairs.index(pair)])
+    assert found.steps[1].runner_up in rival and found.steps[1].runner_up != found.steps[0].head
     assert len(found.heads) <= 3 and found.score >= found.steps[1].score
     assert found.evaluations >= 12 + 28
 
@@ -88,6 +94,136 @@ def test_every_step_tells_the_truth(load, ask_about):
         assert (step.head in step.heads) == (step.action == "add")
         assert step.runner_up is not None and step.runner_up != step.head
     assert found.steps[-1].heads == found.heads
+
+
+def brute_force(asked, request, most):
+    """Every set up to a size, by size: (set, score, top-1)."""
+    heads = all_heads(asked)
+    levels = []
+    for size in range(1, most + 1):
+        sets = list(combinations(heads, size))
+        levels.append(list(zip(sets, *scores_of(asked, sets, request), strict=True)))
+    return levels
+
+
+def test_greedy_takes_the_best_head_each_time(load, ask_about):
+    model, question = load("neox"), ask_about("neox")
+    request = SearchRequest(question, max_heads=3, strategy=Strategy.GREEDY)
+    found, asked = search_heads(model, request), ask(load("neox"), question)
+    chosen = ()
+    for step in [step for step in found.steps if step.action == "add"]:
+        sets = [(*chosen, head) for head in all_heads(asked) if head not in chosen]
+        scores = scores_of(asked, sets, request)[0]
+        order = sorted(range(len(sets)), key=lambda i: -scores[i])
+        assert step.heads == sets[order[0]]
+        assert step.runner_up == sets[order[1]][-1]
+        assert step.runner_up_score == pytest.approx(scores[order[1]], abs=1e-9)
+        chosen = step.heads
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama", "neox"])
+def test_only_an_exhaustive_search_says_smallest(load, ask_about, name):
+    model, question = load(name), ask_about(name)
+    asked = ask(model, question)
+    request = SearchRequest(
+        question,
+        Objective.FLIP,
+        reachable_flip(asked),
+        strategy=Strategy.EXHAUSTIVE,
+        alternatives=99,
+    )
+    found = search_heads(model, request)
+    levels = brute_force(asked, request, len(found.heads))
+    flips = [[set(heads) for heads, _, top in level if top == request.flip_to] for level in levels]
+    assert not any(flips[:-1]) and set(found.heads) in flips[-1]
+    assert found.smallest is True and found.minimal is True
+    # All other sets of this size that flip, and the one found is the one with the greatest margin
+    assert {frozenset(heads) for heads in found.alternatives[: len(flips[-1]) - 1]} == {
+        frozenset(heads) for heads in flips[-1] if heads != set(found.heads)
+    }
+    margins = [score for _, score, top in levels[-1] if top == request.flip_to]
+    assert found.score == pytest.approx(max(margins), abs=1e-9)
+    beam = search_heads(model, replace(request, strategy=Strategy.BEAM))
+    assert len(beam.heads) == len(found.heads) and beam.smallest is None
+
+
+def test_an_exhaustive_search_for_kl_finds_the_greatest(load, ask_about):
+    model, question = load("gpt2"), ask_about("gpt2")
+    request = SearchRequest(question, max_heads=2, strategy=Strategy.EXHAUSTIVE)
+    found = search_heads(model, request)
+    levels = brute_force(ask(model, question), request, 2)
+    best = max((entry for level in levels for entry in level), key=lambda entry: entry[1])
+    assert set(found.heads) == set(best[0]) and found.score == pytest.approx(best[1], abs=1e-9)
+    assert found.evaluations == 12 + 66 and found.smallest is None and not found.alternatives
+
+
+@pytest.mark.parametrize("strategy", list(Strategy))
+def test_alternatives_are_other_minimal_sets(load, ask_about, strategy):
+    model, question = load("gpt2"), ask_about("gpt2")
+    asked = ask(model, question)
+    request = SearchRequest(
+        question, Objective.FLIP, reachable_flip(asked), max_heads=4, strategy=strategy
+    )
+    found = search_heads(model, request)
+    assert found.flipped and len(found.alternatives) <= request.alternatives
+    everything = [found.heads, *found.alternatives]
+    assert len({frozenset(heads) for heads in everything}) == len(everything)
+    for heads in everything:
+        assert scores_of(asked, [heads], request)[1] == [request.flip_to]
+        for out in heads if len(heads) > 1 else ():
+            rest = tuple(head for head in heads if head != out)
+            assert scores_of(asked, [rest], request)[1] != [request.flip_to]
+    is_beaten = any(len(heads) < len(found.heads) for heads in found.alternatives)
+    assert found.smallest is (False if is_beaten else True if strategy == "exhaustive" else None)
+
+
+def test_without_a_member_other_heads_are_tried(load, ask_about):
+    """Where leaving out a member still allows a flip, some alternative is without it."""
+    model, question = load("gpt2"), ask_about("gpt2")
+    flip_to = reachable_flip(ask(model, question))
+    found = search_heads(model, SearchRequest(question, Objective.FLIP, flip_to, alternatives=50))
+    assert found.alternatives
+    assert any(set(found.heads) - set(heads) for heads in found.alternatives)
+
+
+@pytest.mark.parametrize("strategy", list(Strategy))
+def test_a_budget_of_runs_is_kept(load, ask_about, strategy):
+    request = SearchRequest(
+        ask_about("gpt2"), max_heads=4, strategy=strategy, budget_evaluations=30
+    )
+    found = search_heads(load("gpt2"), request)
+    assert found.stopped == "budget" and 0 < found.evaluations <= 30
+    assert found.heads and found.steps[-1].heads == found.heads and found.smallest is None
+    few = search_heads(load("gpt2"), replace(request, budget_evaluations=5))
+    assert few.stopped == "budget" and few.evaluations <= 5
+    assert few.heads or strategy is Strategy.EXHAUSTIVE  # it does not begin what it can't end
+
+
+def test_a_budget_of_seconds_is_kept(load, ask_about):
+    request = SearchRequest(
+        ask_about("gpt2"), max_heads=9, strategy=Strategy.EXHAUSTIVE, budget_seconds=0.15
+    )
+    found = search_heads(load("gpt2"), request)
+    assert found.stopped == "budget" and found.evaluations < 4000  # of 4,095 sets
+
+
+@pytest.mark.parametrize(
+    ("strategy", "runs"),
+    [("greedy", 12 + 11 + 10), ("pairs", 12 + 28 + 6), ("beam", 12 + 66 + 220)]
+    + [("exhaustive", 12 + 66 + 220)],
+)
+def test_the_estimate_is_what_the_search_takes_at_most(load, ask_about, strategy, runs):
+    model = load("gpt2")
+    request = SearchRequest(ask_about("gpt2"), max_heads=3, strategy=Strategy(strategy))
+    estimate = estimate_search(model, EstimateRequest(request))
+    assert estimate.evaluations == runs and estimate.seconds > 0
+    found = search_heads(model, request)
+    dropped = len(found.steps) * 3 + 12  # checks that nothing can be dropped; growth from all heads
+    assert found.evaluations <= runs + dropped
+    tight = estimate_search(model, EstimateRequest(replace(request, budget_evaluations=20)))
+    again = estimate_search(model, EstimateRequest(request))
+    assert tight.evaluations == 20
+    assert tight.seconds == pytest.approx(again.seconds * 20 / runs, rel=0.01)
 
 
 def test_one_head_is_the_best_of_the_sweep(load, ask_about):
@@ -118,6 +254,8 @@ def test_the_same_request_gives_the_same_result(load, ask_about):
         ({"flip_to": 10_000}, "ids 0 to"),
         ({"flip_to": "top-1"}, "top-1 token already"),
         ({"flip_to": 0, "max_heads": 0}, "is empty"),
+        ({"flip_to": 0, "budget_seconds": 0}, "allows nothing"),
+        ({"flip_to": 0, "budget_evaluations": 0}, "allows nothing"),
     ],
 )
 def test_what_cannot_be_searched_is_said(load, ask_about, changes, message):

@@ -20,7 +20,7 @@ from tests.panels.fakes import ENTRIES, info_of
 
 MARY, JOHN = Token(7, " Mary"), Token(8, " John")
 STATE = PageState(prompt="When Mary and John", flip_to=8)
-NO_NEWS = [None] * 6
+NO_NEWS = [None] * 7
 
 
 def predict(model, request, pace):
@@ -39,6 +39,8 @@ def search(model, request, pace):
         JOHN,
         True,
         None,
+        None,
+        (),
         4,
         0.1,
         "running",
@@ -79,20 +81,20 @@ def test_a_cancelled_search_leaves_what_it_found_in_the_selection(bench):
     _wait_for(lambda: bench.jobs.status(job).partial is not None)
     news = tell(None, None, None, sent, *NO_NEWS, {job: True}, page)
     assert news[0]["jobs"][0]["id"] == job
-    assert news[4].startswith(f"{job} running") and news[5] == []
+    assert news[4].startswith(f"{job} running") and news[6] == []
     assert news[-1] is False  # the timer goes on
 
     bench.jobs.cancel(job)
     _wait_for(lambda: bench.jobs.status(job).is_over)
-    later = tell({"count": 5}, None, None, sent, *news[:6], {job: True}, page)
-    assert later[0]["over"] == [job] and later[5] == [job]
-    assert later[6:] == (5, True)  # answered; the timer rests
+    later = tell({"count": 5}, None, None, sent, *news[:7], {job: True}, page)
+    assert later[0]["over"] == [job] and later[6] == [job]
+    assert later[7:] == (5, True)  # answered; the timer rests
 
-    patch, still, says = end(later[5], {job: True}, page)
+    patch, still, says = end(later[6], {job: True}, page)
     change = patch.to_plotly_json()["operations"][0]
     assert change["location"] == ["heads"] and change["params"]["value"] == ["L1H2"]
     assert still == {} and "L1H2" in says[0]["message"]
-    assert end(later[5], still, page) == (no_update,) * 3
+    assert end(later[6], still, page) == (no_update,) * 3
 
 
 def _callback(app, module, name):
