@@ -14,7 +14,17 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from attention_viz import __version__
-from attention_viz.commands import ablate, circuit, lens, models, options, search, serve, sweep
+from attention_viz.commands import (
+    ablate,
+    circuit,
+    lens,
+    look,
+    models,
+    options,
+    search,
+    serve,
+    sweep,
+)
 from attention_viz.commands import tokens as tokens_command
 from attention_viz.commands.command import Asker, Command, Show
 from attention_viz.models.catalogue import Catalogue
@@ -25,6 +35,7 @@ MEASURING: tuple[Command, ...] = (
     sweep.COMMAND,
     ablate.COMMAND,
     search.COMMAND,
+    look.COMMAND,
     lens.COMMAND,
     circuit.COMMAND,
     tokens_command.COMMAND,

@@ -11,6 +11,7 @@ from attention_viz.records.ablation import (
     RankedToken,
     TokenChange,
 )
+from attention_viz.records.agreement import Agreement, AgreementRequest
 from attention_viz.records.attention import AttentionMaps, AttentionRequest
 from attention_viz.records.circuit import (
     Circuit,
@@ -20,10 +21,15 @@ from attention_viz.records.circuit import (
     Contribution,
     Via,
 )
+from attention_viz.records.control import Control, ControlRequest
+from attention_viz.records.cost import Cost, CostRequest, CostTable
+from attention_viz.records.dose import Dose, DoseRequest, Flip
 from attention_viz.records.ids import HeadId, parse_heads
 from attention_viz.records.lens import LensRequest, LogitLens
 from attention_viz.records.metrics import Metric
+from attention_viz.records.positions import PositionMap, PositionsRequest
 from attention_viz.records.question import Question
+from attention_viz.records.redundancy import Redundancy, RedundancyRequest
 from attention_viz.records.roles import HeadRole, HeadRoles, Role, RolesRequest
 from attention_viz.records.search import Objective, SearchRequest, SearchResult, SearchStep
 from attention_viz.records.sweep import HeadSweep, SweepRequest
@@ -257,3 +263,80 @@ def ablation_of() -> AblationResult:
 def _causal(weights: np.ndarray) -> np.ndarray:
     lower = np.tril(weights)
     return lower / lower.sum(axis=-1, keepdims=True)
+
+
+LOOKED_AT = (HeadId(0, 1), HeadId(2, 2), HeadId(3, 0))
+
+
+def _looked(tokens: Tokens) -> dict:
+    return {
+        "tokens": tokens,
+        "position": len(tokens) - 1,
+        "evaluations": 12,
+        "seconds": 0.5,
+    }
+
+
+def redundancy_of(tokens: Tokens | None = None) -> Redundancy:
+    tokens = tokens or tokens_of()
+    single = np.array([-0.5, 0.25, -1.0])
+    pair = np.array([[np.nan, -0.5, -1.0], [-0.5, np.nan, -0.75], [-1.0, -0.75, np.nan]])
+    request = RedundancyRequest(question_of(tokens), LOOKED_AT)
+    return Redundancy(request=request, heads=LOOKED_AT, single=single, pair=pair, **_looked(tokens))
+
+
+def positions_of(tokens: Tokens | None = None) -> PositionMap:
+    tokens = tokens or tokens_of()
+    effect = np.random.default_rng(0).normal(size=(3, len(tokens)))
+    request = PositionsRequest(question_of(tokens), LOOKED_AT)
+    whole = effect.sum(1)
+    return PositionMap(
+        request=request, heads=LOOKED_AT, effect=effect, whole=whole, **_looked(tokens)
+    )
+
+
+def control_of(tokens: Tokens | None = None) -> Control:
+    tokens = tokens or tokens_of()
+    random = np.linspace(-1, 1, 201)
+    request = ControlRequest(question_of(tokens), LOOKED_AT)
+    return Control(request=request, effect=-0.5, random=random, possible=511, **_looked(tokens))
+
+
+def dose_of(tokens: Tokens | None = None) -> Dose:
+    tokens = tokens or tokens_of()
+    scale = np.linspace(-1, 2, 7)
+    one, other = tokens.items[2], tokens.items[4]
+    return Dose(
+        request=DoseRequest(question_of(tokens), LOOKED_AT, steps=7),
+        answer=one,
+        distractor=other,
+        scale=scale,
+        logit_diff=2 * scale,
+        answer_probability=1 / (1 + np.exp(-2 * scale)),
+        distractor_probability=1 / (1 + np.exp(2 * scale)),
+        kl=(scale - 1) ** 2,
+        flips=(Flip(0.25, other, one),),
+        **_looked(tokens),
+    )
+
+
+def agreement_of(tokens: Tokens | None = None) -> Agreement:
+    tokens = tokens or tokens_of()
+    effect = np.random.default_rng(1).normal(size=(2, 4, 8))
+    return Agreement(
+        request=AgreementRequest(question_of(tokens)),
+        kinds=(AblationKind.ZERO, AblationKind.MEAN),
+        effect=effect,
+        correlation=np.array([[1.0, 0.6], [0.6, 1.0]]),
+        **_looked(tokens),
+    )
+
+
+def cost_of(tokens: Tokens | None = None) -> CostTable:
+    tokens = tokens or tokens_of()
+    rows = (
+        Cost(RankedToken(tokens.items[4], 0.1, 2.0, 2), LOOKED_AT[:2], 0.5, True, None),
+        Cost(RankedToken(tokens.items[8], 0.01, 1.0, 3), LOOKED_AT, -1.5, False, None),
+    )
+    request = CostRequest(question_of(tokens))
+    return CostTable(request=request, rows=rows, **_looked(tokens))

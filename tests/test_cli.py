@@ -181,6 +181,80 @@ def test_search_for_divergence(ask):
     assert isinstance(found["flipped"], bool) and isinstance(found["minimal"], bool)
 
 
+@pytest.mark.parametrize("strategy", ["greedy", "pairs", "beam", "exhaustive"])
+def test_search_strategies(ask, strategy):
+    found = ask("search", "--flip-to", " John", "--strategy", strategy, "--max-heads", 3)
+    assert found["strategy"] == strategy
+    assert found["smallest"] in ((True,) if strategy == "exhaustive" else (None, False))
+    for heads in found["alternatives"]:
+        flipped = ask("ablate", "--heads", ",".join(heads))
+        assert flipped["ablated"]["top"][0]["token"] == " John"
+    step = found["steps"][0]
+    assert set(step) >= {"head", "score", "runner_up", "top"}
+
+
+def test_a_search_keeps_to_its_budget(ask):
+    found = ask("search", "--objective", "kl", "--strategy", "exhaustive", "--budget-runs", 600)
+    assert found["stopped"] == "budget" and found["evaluations"] == 32 + 496
+    assert found["heads"] and found["minimal"] is None and found["smallest"] is None
+    short = ask("search", "--objective", "kl", "--strategy", "beam", "--budget-seconds", 0.001)
+    assert short["stopped"] == "budget" and short["heads"]
+
+
+def test_rank_changes_say_from_where_to_where(ask, flipping):
+    changes = ask("ablate", "--heads", flipping)["rank_changes"]
+    by_token = {change["token"]: change for change in changes}
+    assert (by_token[" Mary"]["from"], by_token[" John"]["to"]) == (1, 1)
+
+
+def test_look_cost(ask, run):
+    found = ask("look", "cost", "--top", 3)
+    assert [row["token"] for row in found["tokens_to_win"]][0] == " John"
+    john = found["tokens_to_win"][0]
+    searched = ask("search", "--flip-to", " John", "--alternatives", 0)
+    assert john["heads"] == searched["heads"] and john["flipped"] is True
+    code, out, _ = run("look", "cost", "--prompt", MARY)
+    assert code == 0 and "John" in out and "margin (logits)" in out
+
+
+def test_look_dose(ask, flipping):
+    found = ask("look", "dose", "--heads", flipping)
+    assert found["scale"][0] == -1 and found["scale"][-1] == 2
+    at = found["scale"].index(0)
+    ablated = ask("ablate", "--heads", flipping)["ablated"]
+    assert found["logit_diff"][at] == pytest.approx(ablated["logit_diff"], abs=1e-4)
+    flip = next(flip for flip in found["flips"] if flip["after"]["token"] == " Mary")
+    assert 0 < flip["scale"] < 1
+
+
+def test_look_redundancy_and_positions(ask):
+    pair = ask("look", "redundancy", "--heads", "L0H1,L2H2")
+    single = ask("sweep", "--metric", "logit_diff")["effect"]
+    assert pair["single"] == pytest.approx([single[0][1], single[2][2]], abs=1e-4)
+    sum_of_singles = pair["single"][0] + pair["single"][1]
+    assert pair["excess"][0][1] == pytest.approx(pair["pair"][0][1] - sum_of_singles, abs=1e-5)
+    assert pair["excess"][0][0] is None
+    where = ask("look", "positions", "--heads", "L2H2")
+    assert len(where["effect"][0]) == LENGTH
+    assert where["whole"][0] == pytest.approx(single[2][2], abs=1e-4)
+
+
+def test_look_control_and_agreement(ask):
+    control = ask("look", "control", "--heads", "L0H1,L0H2,L2H2", "--sets", 200)
+    assert len(control["random"]) == 200 and control["possible"] == 28 * 8 - 1
+    assert 0 <= control["percentile"] <= 100
+    kinds = ask("look", "agreement", "--counterfactual", SWAPPED)
+    assert kinds["kinds"] == ["zero", "mean", "resample", "permute", "uniform"]
+    assert kinds["effect"][0] == pytest.approx(
+        [pytest.approx(row, abs=1e-4) for row in ask("sweep", "--metric", "logit_diff")["effect"]]
+    )
+
+
+def test_uniform_attention(ask):
+    found = ask("sweep", "--kind", "uniform")
+    assert found["kind"] == "uniform" and max(map(max, found["effect"])) > 0.01
+
+
 def test_lens(ask):
     found = ask("lens", "--top", 3)
     assert found["rows"] == ["embed", "L0", "L1", "L2", "L3"]

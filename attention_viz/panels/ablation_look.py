@@ -3,6 +3,7 @@
 One look at a time, measured when asked for. Each has a caption that says what it means.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,17 @@ from attention_viz.figures.dose import draw_dose
 from attention_viz.figures.positions import draw_positions
 from attention_viz.figures.redundancy import draw_redundancy
 from attention_viz.panels import ids
-from attention_viz.panels.common import card, empty, explain, number, stale, state_of, toast
+from attention_viz.panels.clicks import pick_heads
+from attention_viz.panels.common import (
+    card,
+    empty,
+    explain,
+    head_chip,
+    number,
+    stale,
+    state_of,
+    toast,
+)
 from attention_viz.panels.controls import segments
 from attention_viz.panels.downloads import csv_button, offer_csv
 from attention_viz.panels.mirror import mirror, watch
@@ -41,6 +52,7 @@ from attention_viz.records.positions import PositionMap
 from attention_viz.records.redundancy import Redundancy
 from attention_viz.records.search import Strategy
 
+_HEAD = re.compile(r"L\d+H\d+")
 _SEEN = "look-seen"  # the look chosen, as the page has it
 _STALE = "Of an older prompt, selection or intervention. Measure again to bring it up to date."
 
@@ -77,6 +89,7 @@ def layout() -> html.Div:
 
 def register(app: Dash, workbench: Any) -> None:
     mirror(app, "look", "look")
+    pick_heads(app, "look-figure")
     watch(app, _SEEN, "look")
     offer_csv(app, "look", lambda state: _known(workbench, state))
 
@@ -149,12 +162,20 @@ def show_look(workbench: Any, state: PageState, shown: dict | None) -> tuple:
 def _show_record(look: Look, found: Found, theme: str) -> tuple:
     record = found.record
     headers, rows = look.tabulate(record)
-    listed = table(headers, rows, look.name)
+    listed = table(headers, [[_cell(value) for value in row] for row in rows], look.name)
     cost = f" {record.evaluations:,} runs in {number(record.seconds, 2)} s."
     told = look.tell(record) + ("" if found.is_active else cost)
     if look.draw is None:
         return told, listed, no_update, True, None, True
     return told, None, look.draw(record, theme), False, listed, False
+
+
+def _cell(value: Any) -> Any:
+    """A value of the table; names of heads become chips."""
+    names = value.split() if isinstance(value, str) else []
+    if names and all(_HEAD.fullmatch(name) for name in names):
+        return html.Span([head_chip(name) for name in names], className="chip-line")
+    return value
 
 
 def _known(workbench: Any, state: PageState) -> tables.Table:

@@ -7,6 +7,7 @@ from dash import Dash, Input, Output, State, dcc, html, no_update
 from attention_viz.exports.tables import sweep_table
 from attention_viz.figures.sweep import draw_bars, ranked_heads
 from attention_viz.panels import ids
+from attention_viz.panels.clicks import pick_heads
 from attention_viz.panels.common import card, empty, number, stale, state_of
 from attention_viz.panels.downloads import csv_button, offer_csv
 from attention_viz.panels.mirror import mirror
@@ -51,6 +52,7 @@ def layout() -> html.Div:
 
 def register(app: Dash, workbench: Any) -> None:
     mirror(app, "sweep-metric", "metric")
+    pick_heads(app, "sweep-bars")
     offer_csv(app, "sweep", lambda state: sweep_table(_known(workbench, state)))
 
     @app.callback(

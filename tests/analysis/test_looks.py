@@ -1,6 +1,5 @@
 """The closer looks measure what they say, against plain runs of the same sets."""
 
-from dataclasses import replace
 from itertools import combinations
 from random import Random
 

@@ -132,3 +132,46 @@ def by_head(effect):
 def compare_grid(person, effect):
     exact = {head: rounded(value, 4) for head, value in by_head(effect).items()}
     assert person.effects() == exact
+
+
+def test_strategies_alternatives_and_closer_looks(person, site):
+    """Another strategy, other minimal sets, and each closer look measured and drawn."""
+    person.until(lambda: len(person.effects()) == len(HEADS), "the default sweep")
+    person.until(lambda: person.state().flip_to is not None, "the example's token to flip to")
+    person.opens_view("ablation")
+    person.picks_in_menu("study-strategy", "beam")
+    person.until(lambda: person.state().strategy == "beam", "the strategy")
+    person.until(lambda: "The best sets of each size" in person.text("#study-estimate"), "about it")
+    assert "runs" in person.text("#study-estimate")
+    person.clicks("#find")
+    person.until(person.selected, "heads found and selected")
+    asked = site.cli("search", *DEFAULT_QUESTION, "--flip-to", " John", "--strategy", "beam")
+    assert person.selected() == sorted(asked["heads"])
+    if asked["alternatives"]:
+        person.until(lambda: person.is_shown(".alternatives"), "other minimal sets")
+        for heads in asked["alternatives"]:
+            assert all(head in person.text(".alternatives") for head in heads)
+
+    heads = ",".join(asked["heads"])
+    looks = {
+        "cost": "cost to flip",
+        "dose": "dose and response",
+        "redundancy": "redundancy",
+        "positions": "position × head",
+        "control": "random control",
+        "agreement": "agreement of kinds",
+    }
+    for name, label in looks.items():
+        person.chooses("#look", label)
+        person.until(lambda name=name: person.state().look == name, f"the look {name}")
+        person.clicks("#measure")
+        person.until(lambda: "runs in" in person.text("#look-told"), f"{name} measured")
+        if name != "cost":
+            person.until(lambda: person.is_shown("#look-figure .main-svg"), f"{name} drawn")
+    found = site.cli("look", "dose", *DEFAULT_QUESTION, "--heads", heads)
+    person.chooses("#look", looks["dose"])
+    for flip in found["flips"]:
+        scale = f"{rounded(flip['scale'], 2):.2f}".replace("-", "−")
+        person.until(
+            lambda scale=scale: f"at {scale} from" in person.text("#look-told"), "the flip"
+        )

@@ -34,17 +34,6 @@ REQUIRED = [
     "greater-than: P(later) − P(not later)",
     "days, months, numbers",
 ]
-# What the committed weights do not reach yet; the card says so too. These tests are strict: whoever
-# trains weights that reach one is told to take its name off this list.
-NOT_REACHED = {
-    "indirect object, A B … B → A",
-    "indirect object, A B … A → B",
-    "repeated random words",
-    "landmarks",
-    "agreement across an attractor",
-    "days, months, numbers",
-}
-NOT_YET = pytest.mark.xfail(strict=True, reason="not reached yet, see the model card")
 
 
 def read_card() -> dict[str, float]:
@@ -77,7 +66,7 @@ def test_named_sentences_are_answered():
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=NOT_YET if name in NOT_REACHED else ()) for name in REQUIRED],
+    REQUIRED,
 )
 def test_required_numbers_are_reached(name):
     assert get_scores()[name].value >= get_scores()[name].needed

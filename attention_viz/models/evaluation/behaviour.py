@@ -17,13 +17,15 @@ from attention_viz.models.training.landmarks import LANDMARKS
 from attention_viz.models.training.phrases import capitalize
 
 
-def ask_indirect(rng: Random, names: list[str], count: int, *, subject_first: bool):
+def ask_indirect(
+    rng: Random, names: list[str], count: int, *, subject_first: bool, templates=held_out.INDIRECT
+):
     """(text, answer) questions; the one named again is the first or the second of the two."""
     questions = []
     for number in range(count):
         a, b = rng.sample(names, 2)
         subject, other = (a, b) if subject_first else (b, a)
-        template = held_out.INDIRECT[number % len(held_out.INDIRECT)]
+        template = templates[number % len(templates)]
         questions.append((template.format(a=a, b=b, s=subject), " " + other))
     return questions
 
@@ -40,6 +42,19 @@ def measure_indirect(subject: Subject, rng: Random, count: int) -> list[Score]:
     for name, names, subject_first, needed in groups:
         questions = ask_indirect(rng, names, count, subject_first=subject_first)
         scores.append(Score(name, subject.share_right(questions), count, needed))
+    return scores
+
+
+def measure_blind_indirect(subject: Subject, rng: Random, count: int) -> list[Score]:
+    """The same on templates that nobody looked at while the model was trained."""
+    scores = []
+    for order, subject_first in (("A B … B → A", False), ("A B … A → B", True)):
+        templates = held_out.INDIRECT_BLIND
+        questions = ask_indirect(
+            rng, held_out.NAMES, count, subject_first=subject_first, templates=templates
+        )
+        name = f"indirect object, blind templates, {order}"
+        scores.append(Score(name, subject.share_right(questions), count))
     return scores
 
 
@@ -182,6 +197,7 @@ def measure_sizes(subject: Subject, rng: Random, count: int) -> list[Score]:
 
 MEASURES = (
     measure_indirect,
+    measure_blind_indirect,
     measure_repeated_words,
     measure_facts,
     measure_agreement,

@@ -61,6 +61,59 @@ Not far from the harbor, {a} and {b} opened a shop; every week {s} sold a fish t
 As soon as {a} and {b} reached the top of the hill, {s} threw the rope to
 Every summer {a} and {b} worked at the farm, and every summer {s} gave a pumpkin to""".splitlines()
 
+# As above, by a writer who saw neither the generator nor the templates above: while training was
+# improved, those above had been looked at.
+INDIRECT_BLIND = [
+    "When {a} and {b} sat down for dinner, {s} passed the bread to",
+    "After {a} and {b} left the store with two heavy bags, {s} handed the lighter one to",
+    "Early in the morning, {a} met {b} by the lake, and {s} gave a cup of hot tea to",
+    "While {a} was walking to school with {b}, {s} told a funny story to",
+    "It was raining hard when {a} and {b} got off the bus, so {s} offered the only umbrella to",
+    "Because {a} and {b} both loved flowers, {s} picked a red rose in the garden and gave it to",
+    "The house was quiet as {a} and {b} sat by the fire, until {s} began to read an old letter to",
+    (
+        "Last summer {a} and {b} worked on the same farm, and on the final day of the season "
+        "{s} sold a small brown horse to"
+    ),
+    "Once {a} had finished painting the kitchen with {b}, {s} tossed a clean towel to",
+    "At the park, {a} and {b} played a game, and {s} threw the ball to",
+    (
+        "There was only one apple left on the table between {a} and {b}, but {s} was kind and "
+        "gave it to"
+    ),
+    "Before {a} and {b} went to bed, {s} said good night to",
+    (
+        "Although {a} and {b} had argued all afternoon about the broken window, in the end {s} "
+        "felt bad and wrote a long, kind note to"
+    ),
+    "Every Sunday {a} and {b} bake a big cake, and {s} always gives the first slice to",
+    "If {a} and {b} find the lost key, {s} will give it to",
+    (
+        "Sitting side by side on the train, {a} and {b} talked for hours, and just before the "
+        "last stop {s} lent a good book to"
+    ),
+    (
+        "On the way home from the beach, {a} and {b} stopped at a little shop, where {s} bought"
+        " a blue hat for"
+    ),
+    (
+        "Far from the town, {a} and {b} shared a tent; later that night, when the air grew "
+        "cold, {s} gave the warm blanket to"
+    ),
+    "Then {a} and {b} opened the dusty box together, and {s} showed the pictures to",
+    "With {a} and {b} alone in the room, {s} told the secret to",
+    (
+        "Two chairs stood in the yard where {a} and {b} were resting, and after a while {s} "
+        "sang a soft song to"
+    ),
+    (
+        "Snow had covered the road, {a} and {b} were tired of walking, and halfway up the hill "
+        "{s} decided to share the last piece of chocolate with"
+    ),
+    "Both {a} and {b} wanted the window seat, yet {s} smiled and left it to",
+    "As soon as the music started, {a} and {b} ran across the floor, and {s} began to dance with",
+]
+
 NAME_LISTS = [
     ("The guests were ", ", ", ". Let me read that once more: "),
     ("Waiting outside: ", ", ", ". That is, "),

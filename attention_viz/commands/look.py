@@ -1,0 +1,266 @@
+"""`look`: the closer looks of the ablation view, one by name."""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from attention_viz.commands import options
+from attention_viz.commands.command import (
+    Asker,
+    Command,
+    ablation_json,
+    headline,
+    plain,
+    read_out_json,
+    table,
+    token_json,
+)
+from attention_viz.exports import tables
+from attention_viz.records.ablation import Ablation
+from attention_viz.records.agreement import Agreement, AgreementRequest
+from attention_viz.records.control import Control, ControlRequest
+from attention_viz.records.cost import CostRequest, CostTable
+from attention_viz.records.dose import Dose, DoseRequest
+from attention_viz.records.ids import HeadId
+from attention_viz.records.metrics import Metric
+from attention_viz.records.page import LOOKS
+from attention_viz.records.positions import PositionMap, PositionsRequest
+from attention_viz.records.question import Question
+from attention_viz.records.redundancy import Redundancy, RedundancyRequest
+from attention_viz.records.search import Strategy
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """What the options say, beside the look's name."""
+
+    question: Question
+    heads: tuple[HeadId, ...]
+    ablation: Ablation
+    args: Namespace
+
+    @property
+    def metric(self) -> Metric:
+        return Metric(self.args.metric)
+
+    @property
+    def needed_heads(self) -> tuple[HeadId, ...]:
+        return self.heads or options.heads("")
+
+
+@dataclass(frozen=True)
+class _Look:
+    about: str
+    request: Callable[[_Chosen], Any]
+    facts: Callable[[Any], dict[str, Any]]  # the record's own numbers, for JSON
+    table: Callable[[Any], tables.Table]
+
+
+def _cost(found: CostTable) -> dict[str, Any]:
+    return {
+        "strategy": found.request.strategy.value,
+        "tokens_to_win": [
+            {
+                **token_json(row.token.token),
+                "probability": row.token.probability,
+                "heads": [str(head) for head in row.heads],
+                "score": row.score,
+                "flipped": row.flipped,
+                "smallest": row.smallest,
+            }
+            for row in found.rows
+        ],
+    }
+
+
+def _dose(found: Dose) -> dict[str, Any]:
+    names = ("scale", "logit_diff", "answer_probability", "distractor_probability", "kl")
+    return {
+        "answer": token_json(found.answer),
+        "distractor": token_json(found.distractor),
+        **{name: plain(getattr(found, name)) for name in names},
+        "flips": [
+            {
+                "scale": flip.scale,
+                "before": token_json(flip.before),
+                "after": token_json(flip.after),
+            }
+            for flip in found.flips
+        ],
+    }
+
+
+def _redundancy(found: Redundancy) -> dict[str, Any]:
+    return {
+        "heads": [str(head) for head in found.heads],
+        "single": plain(found.single),
+        "pair": plain(found.pair),
+        "excess": plain(found.excess),
+    }
+
+
+def _positions(found: PositionMap) -> dict[str, Any]:
+    return {
+        "heads": [str(head) for head in found.heads],
+        "effect": plain(found.effect),
+        "whole": plain(found.whole),
+    }
+
+
+def _control(found: Control) -> dict[str, Any]:
+    return {
+        "heads": [str(head) for head in found.request.heads],
+        "effect": found.effect,
+        "percentile": found.percentile,
+        "random": plain(found.random),
+        "possible": found.possible,
+        "seed": found.request.seed,
+    }
+
+
+def _agreement(found: Agreement) -> dict[str, Any]:
+    return {
+        "kinds": [kind.value for kind in found.kinds],
+        "effect": plain(found.effect),
+        "correlation": plain(found.correlation),
+    }
+
+
+_LOOKS = {
+    "cost": _Look(
+        "how few heads make each likely token the top-1",
+        lambda c: CostRequest(
+            c.question, c.ablation, c.args.top, c.args.max_heads, Strategy(c.args.strategy)
+        ),
+        _cost,
+        tables.cost_table,
+    ),
+    "dose": _Look(
+        "--heads scaled from −1 to 2, and where the top-1 changes",
+        lambda c: DoseRequest(c.question, c.needed_heads),
+        _dose,
+        tables.dose_table,
+    ),
+    "redundancy": _Look(
+        "pairs of --heads (or the 20 strongest) against the sum of each alone",
+        lambda c: RedundancyRequest(c.question, c.heads, c.ablation, c.metric),
+        _redundancy,
+        tables.redundancy_table,
+    ),
+    "positions": _Look(
+        "--heads (or the 20 strongest) ablated at one position at a time",
+        lambda c: PositionsRequest(c.question, c.heads, c.ablation, c.metric),
+        _positions,
+        tables.positions_table,
+    ),
+    "control": _Look(
+        "--heads against random sets with as many heads in the same layers",
+        lambda c: ControlRequest(
+            c.question, c.needed_heads, c.ablation, c.metric, c.args.sets, c.args.seed
+        ),
+        _control,
+        tables.control_table,
+    ),
+    "agreement": _Look(
+        "the kinds of ablation compared by how they rank the heads",
+        lambda c: AgreementRequest(c.question, c.metric, c.args.seed),
+        _agreement,
+        tables.agreement_table,
+    ),
+}
+
+
+def _add_options(parser: ArgumentParser) -> None:
+    about = "; ".join(f"{name}: {_LOOKS[name].about}" for name in LOOKS)
+    parser.add_argument("look", choices=LOOKS, help=about)
+    parser.add_argument("--heads", metavar="L2H3,L3H1")
+    parser.add_argument(
+        "--metric",
+        choices=[metric.value for metric in Metric],
+        default=Metric.LOGIT_DIFF.value,
+        help="default: logit_diff",
+    )
+    parser.add_argument(
+        "--top", type=options.count, default=6, metavar="N", help="cost: tokens; default: 6"
+    )
+    parser.add_argument(
+        "--max-heads", type=options.count, default=5, metavar="N", help="cost: default 5"
+    )
+    parser.add_argument(
+        "--strategy",
+        choices=[strategy.value for strategy in Strategy],
+        default=Strategy.PAIRS.value,
+        help="cost: how sets are searched; default: pairs",
+    )
+    parser.add_argument(
+        "--sets", type=options.count, default=500, metavar="N", help="control: default 500"
+    )
+
+
+def _ask(asker: Asker, args: Namespace) -> Any:
+    heads = () if args.heads is None else options.heads(args.heads)
+    chosen = _Chosen(asker.question(args), heads, options.ablation(args), args)
+    return asker.measure(_LOOKS[args.look].request(chosen))
+
+
+def _look_at(found: Any) -> tuple[str, _Look]:
+    """Which look a record is of."""
+    names = {
+        CostTable: "cost",
+        Dose: "dose",
+        Redundancy: "redundancy",
+        PositionMap: "positions",
+        Control: "control",
+        Agreement: "agreement",
+    }
+    name = names[type(found)]
+    return name, _LOOKS[name]
+
+
+def to_json(found: Any) -> dict[str, Any]:
+    name, look = _look_at(found)
+    request = found.request
+    shared = {"look": name, **read_out_json(request.question, found.tokens, found.position)}
+    if hasattr(request, "ablation"):
+        shared |= ablation_json(request.ablation)
+    if hasattr(request, "metric"):
+        shared |= {"metric": request.metric.value, "unit": request.metric.unit}
+    spent = {"evaluations": found.evaluations, "seconds": found.seconds}
+    return {**shared, **look.facts(found), **spent}
+
+
+def to_text(found: Any) -> str:
+    name, look = _look_at(found)
+    request = found.request
+    about = [look.about]
+    if hasattr(request, "metric"):
+        about.append(f"effects on {request.metric.title} ({request.metric.unit})")
+    if hasattr(request, "ablation"):
+        about.append(f"{request.ablation.label} ablation")
+    lines = [headline(request.question, found.tokens, found.position), "; ".join(about), ""]
+    lines += [table(*look.table(found)), ""]
+    if isinstance(found, Control) and found.percentile is not None:
+        lines.append(f"greater in size than {found.percentile:.1f} % of {len(found.random)} sets")
+    if isinstance(found, Dose):
+        lines += [
+            f"at {flip.scale:.3f} the top-1 changes from {flip.before.shown} to {flip.after.shown}"
+            for flip in found.flips
+        ]
+    if isinstance(found, Agreement):
+        kinds = [kind.value for kind in found.kinds]
+        rows = ([kind, *row] for kind, row in zip(kinds, found.correlation.tolist(), strict=True))
+        lines += [table(["rank correlation", *kinds], rows), ""]
+    lines.append(f"{found.evaluations} evaluations in {found.seconds:.2f} s")
+    return "\n".join(lines)
+
+
+COMMAND = Command(
+    name="look",
+    about="a closer look: cost to flip, dose, redundancy, positions, random control, agreement",
+    parents=(options.question, options.intervention, options.machine, options.output),
+    add_options=_add_options,
+    ask=_ask,
+    to_json=to_json,
+    to_text=to_text,
+)
