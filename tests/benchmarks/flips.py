@@ -1,7 +1,7 @@
 """How few heads flip a prompt, and which strategies find so few: a table that is committed.
 
 `python -m tests.benchmarks.flips [--out tests/analysis/smallest_flips.json]` tries every set of up
-to three heads of the embedded model (zero ablation; the token that is to win is the fourth, third
+to three heads of the embedded model (zero ablation; the token that is to win is the third
 or second likeliest, the first of them that so few heads can flip to), then asks each strategy.
 `tests/analysis/test_smallest_flips.py` recomputes some.
 """
@@ -24,7 +24,7 @@ from attention_viz.records.search import Objective, SearchRequest, Strategy
 TABLE = Path(__file__).parents[1] / "analysis" / "smallest_flips.json"
 MOST_HEADS = 3
 PROMPTS = 60  # with a flip of at most MOST_HEADS heads
-RANKS = (2, 3, 4)  # of the token to flip to, in the clean run
+RANKS = (2, 3)  # of the token to flip to, in the clean run
 TEMPLATES = (
     "When {a} and {b} went to the store, {b} gave a drink to",
     "After {a} and {b} left the park, {b} handed a letter to",
