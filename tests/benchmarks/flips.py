@@ -54,7 +54,7 @@ def make_prompts(seed: int = 0) -> list[str]:
     rng = Random(seed)
     prompts = list(OTHERS)
     for template in TEMPLATES:
-        for _ in range(8):
+        for _ in range(10):
             a, b = rng.sample(NAMES, 2)
             prompts.append(template.format(a=a, b=b))
     rng.shuffle(prompts)

@@ -234,7 +234,9 @@ class Person:
         """Open a dropdown, type what is to be typed, and take the line with this text or value."""
         self.opens_menu(menu)
         if typed:
-            self.presses(typed)
+            # Looked at and typed again where a letter is swallowed: options that come in while the
+            # menu opens can take the focus for a moment.
+            self.writes(".dash-dropdown-search-container input", typed)
         script = """return [...document.querySelectorAll('.dash-dropdown-option')].find((line) =>
             [line.innerText.trim(), line.querySelector('input').value].includes(arguments[0]))"""
 

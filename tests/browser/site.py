@@ -26,7 +26,7 @@ class Site:
         out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
         words = [command, *map(str, options), "--json"]
         with contextlib.redirect_stdout(out):
-            code = main(words, lambda *_settings: self.workbench)
+            code = main(words, lambda *_settings, **_more: self.workbench)
         assert code == 0, words
         out.seek(0)
         return json.loads(out.read())

@@ -171,7 +171,7 @@ def test_strategies_alternatives_and_closer_looks(person, site):
     found = site.cli("look", "dose", *DEFAULT_QUESTION, "--heads", heads)
     person.chooses("#look", looks["dose"])
     for flip in found["flips"]:
-        scale = f"{rounded(flip['scale'], 2):.2f}".replace("-", "−")
+        scale = f"{flip['scale']:.2f}".replace("-", "−")
         person.until(
             lambda scale=scale: f"at {scale} from" in person.text("#look-told"), "the flip"
         )
