@@ -76,16 +76,16 @@ def run_transformer_lens(bridge, sets: Sequence[HeadSet], ids: Tensor) -> tuple[
     began = time.perf_counter()
     rows = []
     for heads in sets:
+        hooks = []
+        for layer in {head.layer for head in heads}:
+            chosen = [head.head for head in heads if head.layer == layer]
 
-        def zero(z, hook, heads=heads):
-            z = z.clone()
-            for head in heads:
-                if hook.name == f"blocks.{head.layer}.attn.hook_z":
-                    z[:, :, head.head] = 0
-            return z
+            def zero(z, hook, chosen=chosen):
+                z = z.clone()
+                z[:, :, chosen] = 0
+                return z
 
-        layers = {head.layer for head in heads}
-        hooks = [(f"blocks.{layer}.attn.hook_z", zero) for layer in layers]
+            hooks.append((f"blocks.{layer}.attn.hook_z", zero))
         logits = bridge.run_with_hooks(ids, fwd_hooks=hooks, return_type="logits")
         rows.append(logits[0, -1].log_softmax(-1))
     _settle(ids.device)
