@@ -34,6 +34,10 @@
         "page-heads": page.heads,
         "page-ablation": part(page, "kind", "scale", "threshold", "seed"),
         "page-study": part(page, "metric", "objective", "flip_to", "max_heads", "strategy"),
+        "page-circuit": part(
+          page, "source", "pairs", "pair_count", "given_pairs", "method", "edge_kind", "cut",
+          "edges", "mlps", "exact", "given_edges", "kept"),
+        "page-drawing": part(page, "arranged", "pinned", "hidden", "names", "groups"),
         "page-view": page.view,
         "page-theme": page.theme,
       };

@@ -17,6 +17,7 @@ from attention_viz import __version__
 from attention_viz.commands import (
     ablate,
     circuit,
+    circuits,
     lens,
     look,
     models,
@@ -101,6 +102,7 @@ def make_parser() -> argparse.ArgumentParser:
         )
         command.add_options(sub)
         sub.set_defaults(run=command)
+    _add(commands, "circuits", "list the built-in prompt pairs", [options.output], circuits)
     _add(commands, "models", "list the models on offer", [options.output], models)
     return parser
 

@@ -21,9 +21,11 @@ from attention_viz.jobs import DeviceLock, JobPace, Jobs
 from attention_viz.records.ablation import AblationRequest, PredictionRequest
 from attention_viz.records.agreement import AgreementRequest
 from attention_viz.records.attention import AttentionRequest, TokenRequest
-from attention_viz.records.circuit import CircuitRequest
+from attention_viz.records.attribution import AttributionRequest, EdgePositionsRequest
+from attention_viz.records.circuit import CircuitRequest, CutRequest, EdgesRequest
 from attention_viz.records.control import ControlRequest
 from attention_viz.records.cost import CostRequest
+from attention_viz.records.counterfactual import CounterfactualRequest
 from attention_viz.records.dose import DoseRequest
 from attention_viz.records.errors import (
     AttentionVizError,
@@ -31,10 +33,17 @@ from attention_viz.records.errors import (
     Cancelled,
     ModelUnavailable,
 )
+from attention_viz.records.faithfulness import (
+    CircuitOnlyRequest,
+    CurveRequest,
+    FaithfulnessRequest,
+)
 from attention_viz.records.job import JobStatus
 from attention_viz.records.lens import LensRequest
 from attention_viz.records.model import ModelEntry, ModelStatus
+from attention_viz.records.node import NodeRequest
 from attention_viz.records.pace import Pace
+from attention_viz.records.pairs import PairsRequest
 from attention_viz.records.positions import PositionsRequest
 from attention_viz.records.question import TokensRequest
 from attention_viz.records.redundancy import RedundancyRequest
@@ -64,7 +73,17 @@ REGISTRY: dict[type, str] = {
     TokenRequest: "attention_viz.analysis.attention:token_facts",
     LensRequest: "attention_viz.analysis.lens:logit_lens",
     CircuitRequest: "attention_viz.analysis.circuit:measure_circuit",
+    CutRequest: "attention_viz.analysis.cut:measure_cut",
+    EdgesRequest: "attention_viz.analysis.cut:measure_edges",
+    AttributionRequest: "attention_viz.analysis.attribution:attribute_edges",
+    EdgePositionsRequest: "attention_viz.analysis.attribution:attribute_positions",
+    FaithfulnessRequest: "attention_viz.analysis.faithfulness:measure_faithfulness",
+    CircuitOnlyRequest: "attention_viz.analysis.faithfulness:predict_circuit_only",
+    CurveRequest: "attention_viz.analysis.faithfulness:measure_curve",
     RolesRequest: "attention_viz.analysis.roles:head_roles",
+    NodeRequest: "attention_viz.analysis.node:node_detail",
+    PairsRequest: "attention_viz.analysis.pairs:read_pairs",
+    CounterfactualRequest: "attention_viz.analysis.counterfactual:build_counterfactual",
 }
 LOADER = "attention_viz.models.loading:load_model"
 
@@ -228,7 +247,7 @@ class Workbench:
         model = self._ready(_model_of(request), pace).model
         if isinstance(function, str):
             function = _imported(function)
-        return function(model, request, pace)
+        return function(model, request, _Remembering(pace, self._results))
 
     # Tokens
 
@@ -252,6 +271,32 @@ class Workbench:
 
     def _vocabulary(self, model: str) -> Any:
         return self._ready(model, Pace()).model.vocabulary
+
+
+class _Remembering(Pace):
+    """A pace whose analyses find what others have measured, and leave what they measure."""
+
+    def __init__(self, pace: Pace, results: "_Results"):
+        self._pace = pace
+        self._results = results
+
+    def turn(self):
+        return self._pace.turn()
+
+    def report(self, done: int, total: int, partial: Any = None) -> None:
+        self._pace.report(done, total, partial)
+
+    @property
+    def is_cancelled(self) -> bool:
+        return self._pace.is_cancelled
+
+    def recall(self, request: Any, compute: Callable[[], Any]) -> Any:
+        known = self._results.get(request)
+        if known is None:
+            known = compute()
+            if not self.is_cancelled:
+                self._results.put(request, known)
+        return known
 
 
 @dataclass(eq=False)

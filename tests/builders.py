@@ -1,5 +1,7 @@
 """Small example records for tests: numbers made up, shapes and types as measured ones."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from attention_viz.records.ablation import (
@@ -13,20 +15,34 @@ from attention_viz.records.ablation import (
 )
 from attention_viz.records.agreement import Agreement, AgreementRequest
 from attention_viz.records.attention import AttentionMaps, AttentionRequest
+from attention_viz.records.attribution import AttributionRequest
 from attention_viz.records.circuit import (
     Circuit,
     CircuitEdge,
     CircuitNode,
     CircuitRequest,
     Contribution,
-    Via,
+    CutRequest,
 )
 from attention_viz.records.control import Control, ControlRequest
 from attention_viz.records.cost import Cost, CostRequest, CostTable
 from attention_viz.records.dose import Dose, DoseRequest, Flip
+from attention_viz.records.edge import INPUT, OUTPUT, EdgeId, Via
+from attention_viz.records.faithfulness import (
+    Curve,
+    CurveRequest,
+    Faithfulness,
+    FaithfulnessRequest,
+    FaithfulnessResult,
+    Interval,
+    Minimality,
+    RandomCircuits,
+)
+from attention_viz.records.graph import Graph
 from attention_viz.records.ids import HeadId, parse_heads
 from attention_viz.records.lens import LensRequest, LogitLens
 from attention_viz.records.metrics import Metric
+from attention_viz.records.pairs import PairsRequest
 from attention_viz.records.positions import PositionMap, PositionsRequest
 from attention_viz.records.question import Question
 from attention_viz.records.redundancy import Redundancy, RedundancyRequest
@@ -340,3 +356,122 @@ def cost_of(tokens: Tokens | None = None) -> CostTable:
     )
     request = CostRequest(question_of(tokens))
     return CostTable(request=request, rows=rows, **_looked(tokens))
+
+
+def pairs_of(family: str = "indirect object", count: int = 20) -> PairsRequest:
+    """A family's pairs, or with "" the question's own."""
+    question = question_of(tokens_of())
+    if not family:
+        return PairsRequest(replace(question, counterfactual="When Mary and John went, Mary"))
+    return PairsRequest(Question(question.model, ""), family, count)
+
+
+def attribution_request_of(**changes) -> AttributionRequest:
+    return AttributionRequest(pairs_of(), **changes)
+
+
+def cut_of(
+    edges: int = 24, layers: int = 4, heads: int = 4, seed: int = 0, exact: int = 3
+) -> Circuit:
+    """A circuit as cut from scores: input, heads, MLPs, logits; the strongest edges measured."""
+    graph = Graph(layers, heads, heads, is_parallel=False)
+    random = np.random.default_rng(seed)
+    # A few nodes are in most of the strong edges, as in measured scores.
+    weight = [random.gamma(0.4, size=(len(ends), 1)) for ends in (graph.writers, graph.readers)]
+    weight[1][-1] = 6 * weight[1].max()  # much goes directly to the logits
+    scores = (weight[0] * weight[1].T * random.normal(size=graph.edges.shape))[graph.edges]
+    strongest = np.argsort(-abs(scores))[:edges]
+    ids = [graph.edge(*place) for place in np.argwhere(graph.edges)[strongest]]
+    values = 3 * scores[strongest] / abs(scores).max()
+    drawn = tuple(
+        CircuitEdge(
+            id.writer,
+            id.reader,
+            id.via,
+            float(value),
+            is_exact=number < exact,
+            estimate=0.8 * float(value) if number < exact else None,
+        )
+        for number, (id, value) in enumerate(zip(ids, values, strict=True))
+    )
+    tokens = tokens_of()
+    answer, distractor = tokens.items[2], tokens.items[4]
+    used = {end for edge in drawn for end in (edge.source, edge.target)}
+    nodes = [_node_of(name) for name in graph.writers if name in used]
+    nodes.append(CircuitNode(OUTPUT, "output", f"{answer.shown} − {distractor.shown}"))
+    return Circuit(
+        request=CutRequest(attribution_request_of(), edges=edges, exact_top=exact),
+        tokens=tokens,
+        position=len(tokens) - 1,
+        answer=answer,
+        distractor=distractor,
+        baseline=3.2,
+        ablated=None,
+        nodes=tuple(nodes),
+        edges=drawn,
+        contributions=(),
+        patched_with="the counterfactual's",
+        evaluations=12,
+        seconds=0.6,
+        pairs=20,
+    )
+
+
+def _node_of(name: str) -> CircuitNode:
+    if name == INPUT:
+        return CircuitNode(INPUT, "input", "input")
+    if name.endswith("MLP"):
+        return CircuitNode(name, "mlp", f"{name.removesuffix('MLP')} MLP")
+    head = HeadId.parse(name)
+    role = (Role.PREVIOUS_TOKEN, Role.INDUCTION, Role.UNCLEAR)[head.head % 3]
+    return CircuitNode(name, "head", name, head, None, None, role_of(head, role, 0.6))
+
+
+def faithfulness_of(size: int, faithfulness: float, total: int = 1000) -> Faithfulness:
+    """An interval of ±0.1 around it; m(circuit) as if m(full) were 4 logits and m(empty) 1."""
+    interval = Interval(faithfulness - 0.1, faithfulness + 0.1)
+    metric = 1 + 3 * faithfulness
+    return Faithfulness(size, size / total, metric, faithfulness, interval, 1 - faithfulness)
+
+
+def curve_of(total: int = 1000) -> Curve:
+    """Faithfulness at six sizes, from the empty to the full circuit, with random circuits."""
+    sizes, values = (0, 10, 50, 100, 500, total), (0.0, 0.31, 0.74, 0.92, 1.04, 1.0)
+    controls = (0.0, -0.02, 0.03, 0.07, 0.4, 1.0)
+    return Curve(
+        request=CurveRequest(CutRequest(attribution_request_of())),
+        points=tuple(
+            faithfulness_of(size, value, total) for size, value in zip(sizes, values, strict=True)
+        ),
+        random=tuple(
+            RandomCircuits(size, (mean - 0.05, mean, mean + 0.05))
+            for size, mean in zip(sizes, controls, strict=True)
+        ),
+        cpr=0.97,
+        cmd=0.06,
+        random_cpr=0.52,
+        random_cmd=0.48,
+        full=4.0,
+        empty=1.0,
+        pairs=20,
+        total=total,
+        seconds=3.1,
+    )
+
+
+def proof_of() -> FaithfulnessResult:
+    """One circuit of three edges, measured without each."""
+    edges = tuple(EdgeId.parse(text) for text in ("L0H1->L2H3.K", "L2H3->logits", "input->L0MLP"))
+    request = FaithfulnessRequest(pairs_of(), edges, leave_out=True, random_circuits=5)
+    return FaithfulnessResult(
+        request=request,
+        measured=faithfulness_of(3, 0.87),
+        full=4.0,
+        empty=1.0,
+        pairs=20,
+        random=RandomCircuits(3, (0.0, 0.02, -0.01, 0.05, 0.04)),
+        minimality=tuple(
+            Minimality(edge, loss) for edge, loss in zip(edges, (0.21, 0.66, -0.03), strict=True)
+        ),
+        seconds=0.8,
+    )

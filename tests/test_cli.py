@@ -17,6 +17,7 @@ from attention_viz.commands import options, serve
 from attention_viz.commands.command import table
 from attention_viz.records.ablation import Ablation, AblationKind
 from attention_viz.records.errors import BadInput
+from attention_viz.records.families import FAMILIES
 from attention_viz.records.ids import HeadId
 from attention_viz.records.metrics import Metric
 from attention_viz.records.page import PageState
@@ -295,6 +296,27 @@ def test_circuit(ask, tmp_path):
 def test_tokens(ask):
     found = ask("tokens", "--counterfactual", SWAPPED)
     assert len(found["ids"]) == len(found["tokens"]) == len(found["counterfactual"]) == LENGTH
+
+
+def test_circuits_lists_the_families_without_a_model(run):
+    def make_workbench(*args, **options):
+        pytest.fail("a model was asked for")
+
+    code, out, err = run("circuits", "--json", make_workbench=make_workbench)
+    assert (code, err) == (0, "") and out.count("\n") == 1
+    families = json.loads(out)["families"]
+    assert [family["name"] for family in families] == [family.name for family in FAMILIES]
+    assert families[0]["example"] == {
+        "clean": MARY,
+        "counterfactual": SWAPPED,
+        "answer": " Mary",
+        "distractor": " John",
+    }
+
+    code, out, err = run("circuits")
+    assert (code, err) == (0, "")
+    for family in FAMILIES:
+        assert f"{family.name}\n" in out and family.example.counterfactual.strip() in out
 
 
 def test_models(run, tmp_path):

@@ -18,11 +18,7 @@ from attention_viz.analysis.contributions import direct_contributions
 from attention_viz.analysis.edits import Edit, Place, Replace, edit_of
 from attention_viz.analysis.metrics import read_metric
 from attention_viz.analysis.one_pass import Candidate, evaluate
-from attention_viz.analysis.path_patching import (
-    patch_into_heads,
-    patch_into_logits,
-    paths_between,
-)
+from attention_viz.analysis.path_patching import Changes, edges_between, patch_edges
 from attention_viz.analysis.question import Asked, ask
 from attention_viz.analysis.roles import head_roles
 from attention_viz.models.loading import LoadedModel
@@ -33,14 +29,13 @@ from attention_viz.records.circuit import (
     CircuitNode,
     CircuitRequest,
     Contribution,
-    Via,
 )
+from attention_viz.records.edge import OUTPUT, EdgeId, Via
 from attention_viz.records.ids import HeadId
 from attention_viz.records.metrics import Metric
 from attention_viz.records.pace import Pace
 from attention_viz.records.roles import HeadRole, RolesRequest
 
-OUTPUT = "logits"
 LEAST_WEIGHT = 0.05  # of a token edge beside a head's strongest one
 
 
@@ -52,14 +47,13 @@ def measure_circuit(
     asked = ask(model, request.question, pace)
     heads = tuple(sorted(asked.need_heads(request.heads)))
     contributions = direct_contributions(asked)
-    roles = {each.head: each for each in head_roles(model, _roles_of(request), pace).roles}
+    asked_roles = RolesRequest(request.question)
+    found = asked.pace.recall(asked_roles, lambda: head_roles(model, asked_roles, asked.pace))
+    roles = {each.head: each for each in found.roles}
     patch, patched_with = _patch_of(asked, request.ablation)
-    written = {head: _written(asked, head, patch) for head in heads}
-    into_logits = patch_into_logits(asked, written)
-    between = list(_between(asked, heads, written))
+    between = list(_edges(asked, heads, patch))
     ablated, rows = _ablated_and_rows(asked, heads, request, patch)
     from_tokens = _from_tokens(asked, heads, rows, request.tokens_per_head)
-    edges = [CircuitEdge(str(h), OUTPUT, Via.LOGITS, v) for h, v in into_logits.items()]
     return Circuit(
         request=request,
         tokens=asked.tokens,
@@ -68,17 +62,14 @@ def measure_circuit(
         distractor=asked.distractor_token,
         baseline=(asked.logits[asked.answer] - asked.logits[asked.distractor]).item(),
         ablated=ablated,
-        nodes=tuple(_nodes(asked, heads, contributions, roles, from_tokens)),
-        edges=(*from_tokens, *between, *edges),
+        nodes=tuple(_nodes(asked, heads, rows, contributions, roles, from_tokens)),
+        edges=(*from_tokens, *between),
         contributions=contributions,
         patched_with=patched_with,
-        evaluations=len(between) + len(into_logits) + 1 + len(heads) * len(_positions(asked)),
+        evaluations=len(between) + 1 + len(heads) * len(_positions(asked)),
         seconds=time.perf_counter() - started,
+        graph=model.streams.graph,
     )
-
-
-def _roles_of(request: CircuitRequest) -> RolesRequest:
-    return RolesRequest(request.question)
 
 
 def _patch_of(asked: Asked, ablation: Ablation) -> tuple[Edit, str]:
@@ -89,11 +80,16 @@ def _patch_of(asked: Asked, ablation: Ablation) -> tuple[Edit, str]:
     return edit_of(asked, ablation), f"the ablated value ({ablation.label})"
 
 
-def _written(asked: Asked, head: HeadId, patch: Edit) -> Float[Tensor, "pos d_model"]:
-    """How the patch changes what the head writes."""
-    with asked.turn():
+def _changes(asked: Asked, heads: Sequence[HeadId], patch: Edit) -> Changes:
+    """How the patch changes what the heads write; other writers stay."""
+    graph = asked.model.streams.graph
+    clean = asked.run.residual[0][0]
+    changes = clean.new_zeros(len(graph.writers), *clean.shape)
+    for head in heads:
         change = _patched(asked, head, patch) - asked.run.z[head.layer][0, :, head.head]
-        return change @ asked.decoder.output_weights(head.layer)[head.head]
+        row = graph.writers.index(str(head))
+        changes[row] = change @ asked.decoder.output_weights(head.layer)[head.head]
+    return changes
 
 
 def _patched(asked: Asked, head: HeadId, patch: Edit) -> Float[Tensor, "pos d_head"]:
@@ -102,15 +98,25 @@ def _patched(asked: Asked, head: HeadId, patch: Edit) -> Float[Tensor, "pos d_he
     return patch(Place(head.layer, row, which, asked.run.attended[head.layer]), clean)[0]
 
 
-def _between(asked: Asked, heads: Sequence[HeadId], written: dict):
-    """Edges between the heads, reported as they are measured."""
-    paths = paths_between(heads)
-    done = 0
-    for chunk, effects in patch_into_heads(asked, paths, written):
-        done += len(chunk)
-        asked.pace.report(done, len(paths))
-        for path, effect in zip(chunk, effects, strict=True):
-            yield CircuitEdge(str(path.writer), str(path.reader), path.via, effect)
+def _edges(asked: Asked, heads: Sequence[HeadId], patch: Edit):
+    """Edges between the heads and into the logits, reported as they are measured.
+
+    An edge into a shared key/value head is drawn to each of its heads that was chosen.
+    """
+    edges = edges_between(asked, heads)
+    edges += [EdgeId(str(head), OUTPUT, Via.LOGITS) for head in heads]
+    graph = asked.model.streams.graph
+    chosen = {str(head) for head in heads}
+    effects: dict[EdgeId, float] = {}
+    with torch.no_grad(), asked.turn():
+        changes = _changes(asked, heads, patch)
+    for chunk, found in patch_edges(asked, edges, changes):
+        effects |= zip(chunk, found, strict=True)
+        asked.pace.report(len(effects), len(edges))
+    for edge in edges:
+        for target in graph.heads_behind(edge.reader):
+            if target in chosen or target == OUTPUT:
+                yield CircuitEdge(edge.writer, target, edge.via, effects[edge])
 
 
 def _ablated_and_rows(
@@ -163,6 +169,7 @@ def _from_tokens(
 def _nodes(
     asked: Asked,
     heads: Sequence[HeadId],
+    rows: dict[HeadId, int],
     contributions: Sequence[Contribution],
     roles: dict[HeadId, HeadRole],
     from_tokens: Sequence[CircuitEdge],
@@ -174,6 +181,6 @@ def _nodes(
     written = {each.component: each.value for each in contributions}
     for head in heads:
         name = str(head)
-        yield CircuitNode(name, "head", name, head, None, written[name], roles[head])
+        yield CircuitNode(name, "head", name, head, rows[head], written[name], roles[head])
     difference = f"{asked.answer_token.shown} − {asked.distractor_token.shown}"
     yield CircuitNode(OUTPUT, "output", difference)

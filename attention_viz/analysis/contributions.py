@@ -25,19 +25,29 @@ def direct_contributions(asked: Asked) -> tuple[Contribution, ...]:
     The last one is the constant: the final norm's bias read by the unembedding, and the
     unembedding's bias. Raises BadInput where heads don't write straight to the stream.
     """
+    with asked.turn():
+        names, read = read_components(asked)
+        direction, constant = _direction(asked)
+        values = read @ direction
+    named = [Contribution(name, value) for name, value in zip(names, values.tolist(), strict=True)]
+    return (*named, Contribution(UNEMBEDDING_BIAS, constant))
+
+
+def read_components(asked: Asked) -> tuple[list[str], Float[Tensor, "component d_model"]]:
+    """What the unembedding reads of each component at the read-out, and the components' names.
+
+    The final norm's scale is held; its bias belongs to no component. Raises BadInput where heads
+    don't write straight to the stream.
+    """
     if not asked.decoder.writes_to_stream:
         raise BadInput(
             f"{asked.model.info.architecture} has a norm between heads and residual stream: "
             "direct contributions are not defined.",
             "Choose a model without it, such as GPT-2, Pythia or Llama.",
         )
-    with asked.turn():
-        names, written = _components(asked)
-        total = asked.run.residual[-1][0, asked.position]
-        direction, constant = _direction(asked)
-        values = _normed_with_fixed_scale(asked.decoder, written, total) @ direction
-    named = [Contribution(name, value) for name, value in zip(names, values.tolist(), strict=True)]
-    return (*named, Contribution(UNEMBEDDING_BIAS, constant))
+    names, written = _components(asked)
+    total = asked.run.residual[-1][0, asked.position]
+    return names, _normed_with_fixed_scale(asked.decoder, written, total)
 
 
 def _components(asked: Asked) -> tuple[list[str], Float[Tensor, "component d_model"]]:

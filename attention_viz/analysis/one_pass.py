@@ -112,9 +112,12 @@ def climb(
 ) -> Float[Tensor, "row vocabulary"]:
     """Logits at the read-out from the residual stream entering `layer`, nothing edited.
 
-    Raises BadInput for a model whose blocks can't be called.
+    The layer above the last one is the read-out itself. Raises BadInput for a model whose blocks
+    can't be called.
     """
     asked.decoder.need_blocks("This measurement")
+    if layer == asked.decoder.layers:
+        return _read_out(asked, residual[:, asked.position])
     for each in range(layer, asked.decoder.layers - 1):
         residual = _call(asked, each, residual)
     return _read_out(asked, _call_last(asked, residual))

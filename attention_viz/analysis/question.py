@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -17,6 +17,7 @@ from attention_viz.records.ablation import Prediction, RankedToken
 from attention_viz.records.errors import BadInput, Cancelled
 from attention_viz.records.ids import HeadId
 from attention_viz.records.pace import Pace
+from attention_viz.records.pairs import TokenPair
 from attention_viz.records.question import PromptTokens, Question, TokensRequest
 from attention_viz.records.tokens import Token, Tokens
 
@@ -120,12 +121,22 @@ class Asked:
 def ask(model: LoadedModel, question: Question, pace: Pace | None = None) -> Asked:
     """Run the clean prompt. Raises BadInput where the question can't be asked."""
     pace = pace or Pace()
-    read = model.vocabulary.read(question)
+    return _run(model, model.vocabulary.read(question), pace)
+
+
+def ask_pair(model: LoadedModel, question: Question, pair: TokenPair, pace: Pace) -> Asked:
+    """Run the clean prompt of a pair; `question` is the one its family was asked for."""
+    own = replace(question, answer=pair.answer.id, distractor=pair.distractor.id)
+    read = PromptTokens(own, pair.clean, pair.position, pair.counterfactual)
+    return _run(model, read, pace)
+
+
+def _run(model: LoadedModel, read: PromptTokens, pace: Pace) -> Asked:
     with pace.turn():
         began = time.perf_counter()
         run = model.decoder.run(ids_of(read.tokens))
         logits = read_out(model, run, read.position)
-        answer, distractor = _choose_pair(question, logits)
+        answer, distractor = _choose_pair(read.question, logits)
         seconds = time.perf_counter() - began
     return Asked(model, read, pace, run, logits, answer, distractor, busy=seconds)
 

@@ -1,102 +1,64 @@
-"""Roles of heads from measured attention; a role is given only where its score is high.
+"""Roles of heads; a role is given only where its score reaches its threshold.
 
-Previous-token, duplicate-token and induction scores are read on repeated random tokens (Olsson et
-al. 2022, "In-context Learning and Induction Heads"), with the detection patterns of
-TransformerLens' head detector. "Attends to the answer" is read on the prompt itself.
+Each role's score and evidence are measured in a module of their own: `role_attention` (previous
+token, duplicate token, induction, attends to the answer), `role_movers` (name movers and negative
+ones), `role_effects` (S-inhibition, backup). Scores of different roles have different scales, so
+they are compared as multiples of their thresholds.
 """
 
-import torch
-from jaxtyping import Float, Int
-from torch import Tensor
-from transformer_lens.head_detector import (
-    get_duplicate_token_head_detection_pattern,
-    get_induction_head_detection_pattern,
-    get_previous_token_head_detection_pattern,
-)
+import math
 
-from attention_viz.analysis.attention import run_clean
-from attention_viz.analysis.question import Asked, ask
+from attention_viz.analysis.question import ask
+from attention_viz.analysis.role_attention import score_answer, score_general
+from attention_viz.analysis.role_effects import score_backup, score_inhibition
+from attention_viz.analysis.role_movers import score_movers
+from attention_viz.analysis.role_scores import Clean, RoleScores, heads_where
 from attention_viz.analysis.sweep import all_heads
 from attention_viz.models.loading import LoadedModel
+from attention_viz.records.ids import HeadId
 from attention_viz.records.pace import Pace
 from attention_viz.records.roles import HeadRole, HeadRoles, Role, RolesRequest
 
-REPEATED = 25  # random tokens, shown twice
-SEQUENCES = 4
-SEED = 0
-
-_DETECTION = {
-    Role.PREVIOUS_TOKEN: get_previous_token_head_detection_pattern,
-    Role.DUPLICATE_TOKEN: get_duplicate_token_head_detection_pattern,
-    Role.INDUCTION: get_induction_head_detection_pattern,
-}
+# A head that attends to the answer for one of these is better named by it.
+_WHY_ATTENDED = {Role.INDUCTION, Role.NAME_MOVER, Role.NEGATIVE_NAME_MOVER}
 
 
 def head_roles(model: LoadedModel, request: RolesRequest, pace: Pace | None = None) -> HeadRoles:
-    """Scores and role of every head. Raises BadInput where the question can't be asked."""
+    """Scores, role and evidence of every head.
+
+    Without a counterfactual prompt, S-inhibition and backup patch with zeros. What a model or a
+    prompt does not allow is None. Raises BadInput where the question can't be asked.
+    """
     asked = ask(model, request.question, pace)
-    general = _general_scores(asked)
-    answer = _answer_scores(asked)
-    roles = []
-    for head in all_heads(asked):
-        scores = {role: values[head.layer, head.head].item() for role, values in general.items()}
-        scores[Role.ANSWER] = None if answer is None else answer[head.layer, head.head].item()
-        best = max((r for r in scores if scores[r] is not None), key=lambda role: scores[role])
-        role = best if scores[best] >= request.threshold else Role.UNCLEAR
-        roles.append(HeadRole(head, role, scores[best], tuple(scores.items())))
+    clean = Clean(asked)
+    movers = score_movers(clean)
+    name_movers = heads_where(movers[0].scores >= request.threshold_of(Role.NAME_MOVER))
+    measured = [
+        *score_general(clean),
+        score_answer(clean),
+        *movers,
+        score_inhibition(clean, name_movers),
+        score_backup(clean, name_movers),
+    ]
+    roles = (_role_of(head, measured, request) for head in all_heads(asked))
     return HeadRoles(request, tuple(roles))
 
 
-def _general_scores(asked: Asked) -> dict[Role, Float[Tensor, "layer head"]]:
-    """Mean attention weight on the detection pattern, over the rows that have one."""
-    ids = _repeated_tokens(asked)
-    with asked.turn():
-        runs = [asked.decoder.run(row[None], patterns=True) for row in ids]
-    scores = {}
-    for role, detect in _DETECTION.items():
-        per_sequence = []
-        for row, run in zip(ids, runs, strict=True):
-            pattern = torch.stack([layer[0] for layer in run.pattern]).cpu()
-            wanted = _without_bos(asked, detect(row[None]))
-            rows = wanted.sum(-1) > 0
-            on_pattern = (pattern * wanted.to(pattern)).sum(-1)
-            per_sequence.append(on_pattern[..., rows].mean(-1))
-        scores[role] = torch.stack(per_sequence).mean(0)
-    return scores
-
-
-def _without_bos(asked: Asked, wanted: Tensor) -> Tensor:
-    """Attention to or from beginning of text is a resting place, not a role."""
-    wanted = wanted.clone()
-    if asked.tokens.bos:
-        wanted[0, :] = 0
-        wanted[:, 0] = 0
-    return wanted
-
-
-def _repeated_tokens(asked: Asked) -> Int[Tensor, "sequence pos"]:
-    """Random tokens shown twice, beginning of text before them where the prompt has it."""
-    generator = torch.Generator().manual_seed(SEED)
-    vocabulary = asked.vocabulary
-    count = min(REPEATED, (vocabulary.context - 1) // 2)
-    usable = torch.tensor([id for id in range(vocabulary.size) if id != vocabulary.bos_id])
-    rows = []
-    for _ in range(SEQUENCES):
-        drawn = usable[torch.randperm(len(usable), generator=generator)[:count]]
-        start = [vocabulary.bos_id] if asked.tokens.bos else []
-        rows.append(torch.cat([torch.tensor(start, dtype=torch.long), drawn, drawn]))
-    return torch.stack(rows)
-
-
-def _answer_scores(asked: Asked) -> Float[Tensor, "layer head"] | None:
-    """Attention from the read-out to the answer; None where the prompt does not hold it."""
-    positions = [
-        position
-        for position, token in enumerate(asked.tokens.items[: asked.position + 1])
-        if token.id == asked.answer
-    ]
-    if not positions:
-        return None
-    run = run_clean(asked)
-    rows = torch.stack([layer[0, :, asked.position] for layer in run.pattern]).cpu()
-    return rows[..., positions].sum(-1)
+def _role_of(head: HeadId, measured: list[RoleScores], request: RolesRequest) -> HeadRole:
+    """The best role that reaches its threshold, with the evidence of all that do."""
+    values = {each.role: each.scores[head.layer, head.head].item() for each in measured}
+    scores = {role: None if math.isnan(value) else value for role, value in values.items()}
+    known = [role for role in scores if scores[role] is not None]
+    known.sort(key=lambda role: -scores[role] / max(request.threshold_of(role), 1e-9))
+    reached = [role for role in known if scores[role] >= request.threshold_of(role)]
+    if _WHY_ATTENDED & set(reached):
+        reached = [role for role in reached if role is not Role.ANSWER]
+    shown = reached or known[:1]
+    show = {each.role: each.evidence for each in measured}
+    return HeadRole(
+        head=head,
+        role=reached[0] if reached else Role.UNCLEAR,
+        score=scores[shown[0]] if shown else None,
+        scores=tuple(scores.items()),
+        evidence=tuple(show[role](head) for role in shown),
+    )

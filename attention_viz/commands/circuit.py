@@ -1,63 +1,173 @@
-"""`circuit`: what chosen heads write to the logits and to each other, printed and drawn."""
+"""`circuit`: heads and edges that make a prediction, how faithful they are, printed and drawn.
 
-from argparse import ArgumentParser, Namespace
+Of chosen heads every edge is measured; of prompt pairs the edges are scored and cut to a size, and
+the circuit is proved by replacing everything outside it; an imported circuit is measured anew.
+"""
+
+from argparse import Namespace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from attention_viz.commands import options
-from attention_viz.commands.command import (
-    Asker,
-    Command,
-    ablation_json,
-    headline,
-    plain,
-    read_out_json,
-    table,
-    token_json,
-)
-from attention_viz.records.circuit import Circuit, CircuitEdge, CircuitNode, CircuitRequest
+from attention_viz.commands import circuit_options, options
+from attention_viz.commands.circuit_options import Way
+from attention_viz.commands.circuit_output import MeasuredCircuit, to_json, to_text
+from attention_viz.commands.command import Asker, Command
+from attention_viz.records.ablation import AblationKind
+from attention_viz.records.attribution import AttributionRequest, Direction, Method
+from attention_viz.records.circuit import CircuitRequest, Cut, CutRequest, EdgesRequest
+from attention_viz.records.circuit_file import ImportedCircuit, fit_edges
 from attention_viz.records.errors import BadInput
-from attention_viz.records.roles import HeadRole
+from attention_viz.records.faithfulness import CurveRequest, FaithfulnessRequest
+from attention_viz.records.graph import Graph
+from attention_viz.records.pair_file import parse_numbered_pairs
+from attention_viz.records.pairs import BadPair, PairSet, PairsRequest
+from attention_viz.records.question import Question
 
-SUFFIXES = ("png", "svg", "pdf", "graphml", "dot", "json", "csv")
+
+def _ask(asker: Asker, args: Namespace) -> MeasuredCircuit:
+    imported = circuit_options.read_import(args.import_file)
+    way = circuit_options.settle(args, imported)
+    for file in args.out:
+        circuit_options.check_file(Path(file))
+    return _WAYS[way](asker, args, imported)
 
 
-def _add_options(parser: ArgumentParser) -> None:
-    parser.add_argument("--heads", required=True, metavar="L2H3,L3H1")
-    parser.add_argument(
-        "--out",
-        action="append",
-        default=[],
-        metavar="FILE",
-        help=f"also write it, by suffix: {', '.join(SUFFIXES)}; may be repeated",
+def _measure_heads(
+    asker: Asker, args: Namespace, imported: ImportedCircuit | None
+) -> MeasuredCircuit:
+    heads = options.heads(args.heads) if imported is None else imported.heads
+    request = CircuitRequest(asker.question(args), heads, options.ablation(args))
+    return MeasuredCircuit(asker.measure(request), *_model_of(asker))
+
+
+def _measure_edges(asker: Asker, args: Namespace, imported: ImportedCircuit) -> MeasuredCircuit:
+    pairs = _read_pairs(asker, args)
+    edges = fit_edges(imported.edges, _graph_of(asker))
+    kind = AblationKind(args.ablation)
+    circuit = asker.measure(EdgesRequest(pairs.request, edges, kind))
+    has_mlps = any(name.endswith("MLP") for edge in edges for name in (edge.writer, edge.reader))
+    return MeasuredCircuit(
+        circuit,
+        *_model_of(asker),
+        pairs=pairs.found,
+        refused=pairs.refused,
+        faithfulness=asker.measure(
+            FaithfulnessRequest(
+                pairs.request,
+                edges,
+                kind,
+                keeps_mlps=not has_mlps,
+                random_circuits=args.random,
+                seed=args.seed,
+            )
+        ),
     )
 
 
-def _ask(asker: Asker, args: Namespace) -> Circuit:
-    heads = options.heads(args.heads)
-    for file in args.out:
-        _check_file(Path(file))
-    request = CircuitRequest(asker.question(args), heads, options.ablation(args))
-    return asker.measure(request)
+def _measure_scores(asker: Asker, args: Namespace, imported: None) -> MeasuredCircuit:
+    pairs = _read_pairs(asker, args)
+    request = _cut_request(pairs.request, args)
+    attribution = asker.measure(request.attribution)
+    circuit = asker.measure(request)
+    proof = FaithfulnessRequest(
+        pairs.request,
+        circuit.edge_ids,
+        request.attribution.ablation,
+        keeps_mlps=args.heads_only,
+        random_circuits=args.random,
+        seed=args.seed,
+    )
+    sizeless = replace(request, edges=0, exact=(), exact_top=0)  # one curve for every size
+    curve = CurveRequest(sizeless, random_circuits=args.random, seed=args.seed)
+    return MeasuredCircuit(
+        circuit,
+        *_model_of(asker),
+        pairs=pairs.found,
+        refused=pairs.refused,
+        attribution=attribution,
+        faithfulness=asker.measure(proof),
+        curve=asker.measure(curve) if args.curve else None,
+    )
 
 
-def _check_file(path: Path) -> None:
-    """Before measuring, so that nobody waits for a file that can't be written."""
-    if path.suffix.lower().removeprefix(".") not in SUFFIXES:
-        known = ", ".join(f".{suffix}" for suffix in SUFFIXES)
-        raise BadInput(f"{str(path)!r} has no known suffix.", f"Use one of: {known}.")
-    if not path.parent.is_dir():
-        raise BadInput(f"There is no folder {str(path.parent)!r}.", "Make it first.")
+_WAYS: dict[Way, Callable[..., MeasuredCircuit]] = {
+    Way.HEADS: _measure_heads,
+    Way.EDGES: _measure_edges,
+    Way.SCORES: _measure_scores,
+}
 
 
-def _finish(circuit: Circuit, args: Namespace) -> None:
-    if not args.out:
-        return
-    from attention_viz.exports.circuit import export_circuit  # brings matplotlib along
+def _cut_request(pairs: PairsRequest, args: Namespace) -> CutRequest:
+    scores = AttributionRequest(
+        pairs,
+        Method(args.method),
+        args.steps,
+        AblationKind(args.ablation),
+        Direction(args.direction),
+    )
+    return CutRequest(
+        scores,
+        args.edges,
+        Cut(args.cut),
+        with_mlps=not args.heads_only,
+        exact_top=args.exact_top,
+    )
 
+
+def _model_of(asker: Asker) -> tuple[str, int]:
+    """Where the model is found, and the width of its residual stream."""
+    status = asker.workbench.status(asker.model)
+    return status.entry.source, status.info.d_model
+
+
+def _graph_of(asker: Asker) -> Graph:
+    """The model's graph, as far as names go; which edges it lacks is told by the measurement."""
+    info = asker.workbench.status(asker.model).info
+    return Graph(info.layers, info.heads, info.key_value_heads, is_parallel=False)
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """What is asked, as the model reads it, and what can't be."""
+
+    request: PairsRequest
+    found: PairSet
+    refused: tuple[BadPair, ...]
+
+
+def _read_pairs(asker: Asker, args: Namespace) -> _Pairs:
+    """Pairs of a file are refused by their line, those of a family by their number."""
+    plain = Question(asker.model, "", bos=args.bos)
+    if args.family is not None:
+        request = PairsRequest(plain, args.family, args.pairs, args.seed)
+        found = asker.measure(request)
+        return _told(asker, _Pairs(request, found, found.refused), "pair")
+    if args.pairs_file is None:
+        request = PairsRequest(asker.question(args))
+        return _Pairs(request, asker.measure(request), ())
+    name = Path(args.pairs_file).name
+    numbered, bad = parse_numbered_pairs(circuit_options.read_text(args.pairs_file), name)
+    request = PairsRequest(plain, given=tuple(pair for _, pair in numbered))
+    found = asker.measure(request)
+    refused = [BadPair(numbered[each.number - 1][0], each.reason) for each in found.refused]
+    refused = tuple(sorted([*bad, *refused], key=lambda each: each.number))
+    return _told(asker, _Pairs(request, found, refused), f"{name}, line")
+
+
+def _told(asker: Asker, pairs: _Pairs, what: str) -> _Pairs:
+    for bad in pairs.refused:
+        asker.warn(f"{what} {bad.number}: {bad.reason}")
+    return pairs
+
+
+# Files
+
+
+def _finish(found: MeasuredCircuit, args: Namespace) -> None:
     for file in args.out:
         path = Path(file)
-        data = export_circuit(circuit, path.suffix.lower().removeprefix("."))
+        data = _file_content(found, circuit_options.check_file(path))
         try:
             path.write_bytes(data)
         except OSError as error:
@@ -67,109 +177,30 @@ def _finish(circuit: Circuit, args: Namespace) -> None:
             ) from error
 
 
-def to_json(circuit: Circuit) -> dict[str, Any]:
-    request = circuit.request
-    return plain(
-        {
-            **read_out_json(request.question, circuit.tokens, circuit.position),
-            **ablation_json(request.ablation),
-            "heads": [str(head) for head in request.heads],
-            "answer": token_json(circuit.answer),
-            "distractor": token_json(circuit.distractor),
-            "unit": "logits",
-            "baseline": circuit.baseline,
-            "ablated": circuit.ablated,
-            "patched_with": circuit.patched_with,
-            "nodes": [_node_json(node) for node in circuit.nodes],
-            "edges": [_edge_json(edge) for edge in circuit.edges],
-            "contributions": [
-                {"component": part.component, "value": part.value} for part in circuit.contributions
-            ],
-            "evaluations": circuit.evaluations,
-            "seconds": circuit.seconds,
-        }
+def _file_content(found: MeasuredCircuit, suffix: str) -> bytes:
+    # Not above: these bring matplotlib along.
+    from attention_viz.exports.circuit import export_circuit
+    from attention_viz.exports.script import script_of
+
+    proof = found.faithfulness
+    if suffix == "py":
+        script = script_of(found.circuit, found.source, pairs=found.pairs, faithfulness=proof)
+        return script.encode()
+    return export_circuit(
+        found.circuit,
+        suffix,
+        faithfulness=None if proof is None else proof.measured,
+        graph=found.circuit.graph,
+        attribution=found.attribution,
+        d_model=found.d_model,
     )
-
-
-def _node_json(node: CircuitNode) -> dict[str, Any]:
-    return {
-        "id": node.id,
-        "kind": node.kind,
-        "label": node.label,
-        "position": node.position,
-        "contribution": node.contribution,
-        "role": None if node.role is None else _role_json(node.role),
-    }
-
-
-def _role_json(role: HeadRole) -> dict[str, Any]:
-    return {"name": role.role.value, "score": role.score}
-
-
-def _edge_json(edge: CircuitEdge) -> dict[str, Any]:
-    return {
-        "source": edge.source,
-        "target": edge.target,
-        "via": edge.via.value,
-        "value": edge.value,
-        "unit": edge.via.unit,
-        "measured": edge.via.is_measured,
-        "position": edge.position,
-    }
-
-
-def to_text(circuit: Circuit) -> str:
-    request = circuit.request
-    nodes = table(
-        ["head", "direct contribution (logits)", "role", "score"],
-        (
-            (
-                node.id,
-                node.contribution,
-                node.role.role.value if node.role else "–",
-                node.role.score if node.role else None,
-            )
-            for node in circuit.nodes
-            if node.kind == "head"
-        ),
-    )
-    edges = table(
-        ["from", "to", "via", "value", "unit"],
-        (
-            (_name(circuit, edge.source), edge.target, edge.via.value, edge.value, edge.via.unit)
-            for edge in circuit.edges
-        ),
-    )
-    diff = f"logit difference {circuit.answer.shown} − {circuit.distractor.shown}"
-    return "\n".join(
-        [
-            headline(request.question, circuit.tokens, circuit.position),
-            f"{diff}: clean {circuit.baseline:.4f}, all heads ablated {circuit.ablated:.4f} logits",
-            f"edges between heads and to the logits: change of it when the writer's result is "
-            f"replaced by {circuit.patched_with}",
-            "",
-            nodes,
-            "",
-            edges,
-            "",
-            f"{circuit.evaluations} evaluations in {circuit.seconds:.2f} s",
-        ]
-    )
-
-
-def _name(circuit: Circuit, id: str) -> str:
-    """A token by its text and position, anything else by its id."""
-    node = next(node for node in circuit.nodes if node.id == id)
-    if node.position is None:
-        return id
-    return f"{circuit.tokens.items[node.position].shown} at {node.position}"
 
 
 COMMAND = Command(
     name="circuit",
-    about="measure the circuit of chosen heads, and draw it to a file",
-    parents=(options.question, options.intervention, options.machine, options.output),
-    add_options=_add_options,
+    about="measure a circuit: of chosen heads, cut from edge scores, or imported; and draw it",
+    parents=circuit_options.PARENTS,
+    add_options=circuit_options.add_options,
     ask=_ask,
     to_json=to_json,
     to_text=to_text,

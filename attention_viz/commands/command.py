@@ -1,6 +1,7 @@
 """What a measuring command consists of, and the words its output shares with the others."""
 
 import math
+import sys
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable
@@ -45,6 +46,11 @@ class Asker:
         """Say something to a person who is watching."""
         if self.show:
             self.show(text)
+
+    def warn(self, text: str) -> None:
+        """Say on stderr what should stay readable, watched or not: one line."""
+        self.tell("")
+        print(" ".join(text.split()), file=sys.stderr, flush=True)
 
     def question(self, args: Namespace) -> Question:
         """The question the options ask. Raises BadInput for a token text of several tokens."""

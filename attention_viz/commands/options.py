@@ -6,6 +6,7 @@ import re
 
 from attention_viz.records.ablation import Ablation, AblationKind
 from attention_viz.records.errors import BadInput
+from attention_viz.records.families import FAMILIES
 from attention_viz.records.ids import HeadId, parse_heads
 from attention_viz.records.model import EMBEDDED
 from attention_viz.records.page import PageState
@@ -38,7 +39,7 @@ def output() -> argparse.ArgumentParser:
     return parent
 
 
-def question() -> argparse.ArgumentParser:
+def question(*, needs_prompt: bool = True) -> argparse.ArgumentParser:
     """Which model is asked what, and where its answer is read."""
     parent = argparse.ArgumentParser(add_help=False)
     group = parent.add_argument_group("question")
@@ -48,7 +49,7 @@ def question() -> argparse.ArgumentParser:
         metavar="NAME",
         help="embedded (default), a hub name or a local folder",
     )
-    group.add_argument("--prompt", required=True, metavar="TEXT")
+    group.add_argument("--prompt", required=needs_prompt, metavar="TEXT")
     group.add_argument(
         "--position",
         type=integer,
@@ -71,7 +72,7 @@ def question() -> argparse.ArgumentParser:
     return parent
 
 
-def intervention() -> argparse.ArgumentParser:
+def intervention(*, seed_is_for: str = "--kind permute") -> argparse.ArgumentParser:
     """What is done to the heads."""
     parent = argparse.ArgumentParser(add_help=False)
     group = parent.add_argument_group("intervention")
@@ -88,7 +89,7 @@ def intervention() -> argparse.ArgumentParser:
         help=f"smallest |z| kept, for --kind sparsify (default: {_PAGE.threshold:g})",
     )
     group.add_argument(
-        "--seed", type=seed, default=_PAGE.seed, metavar="N", help="for --kind permute"
+        "--seed", type=seed, default=_PAGE.seed, metavar="N", help=f"for {seed_is_for}"
     )
     group.add_argument(
         "--at",
@@ -162,6 +163,18 @@ def seed(text: str) -> int:
     if value >= 2**32:
         raise argparse.ArgumentTypeError(f"{value} is too great, the most is {2**32 - 1}")
     return value
+
+
+def family(text: str) -> str:
+    """A built-in family's name; case, "-" and "_" don't matter."""
+    wanted = text.replace("-", " ").replace("_", " ").casefold().strip()
+    names = [family.name for family in FAMILIES]
+    found = [name for name in names if name.casefold() == wanted]
+    if not found:
+        raise argparse.ArgumentTypeError(
+            f"there is no family {text!r}; choose of {', '.join(names)}"
+        )
+    return found[0]
 
 
 def port(text: str) -> int:

@@ -1,64 +1,83 @@
-"""A circuit as a graph for other programs: GraphML, DOT, node-link JSON, and CSV of its edges.
+"""A circuit as a graph for other programs: GraphML, GEXF, DOT and node-link JSON.
 
 All edges are there, those too weak for the picture too. Edge values: signed change of the logit
-difference in logits (measured), or an attention weight; `unit` says which.
+difference in logits, exact or estimated as `exact` says, or an attention weight; `unit` says which.
 """
 
 import io
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import networkx as nx
+from networkx.readwrite.gexf import GEXFWriter
 
-from attention_viz.exports.tables import edges_table, to_csv
 from attention_viz.figures.circuit_layout import edge_names
 from attention_viz.figures.escape import visible
-from attention_viz.records.circuit import Circuit, CircuitNode
+from attention_viz.records.circuit import Circuit, CircuitEdge, CircuitNode, CircuitRequest
+from attention_viz.records.faithfulness import Faithfulness
 
-Positions = dict[str, tuple[float, float]]
+Positions = Mapping[str, tuple[float, float]]
+
+_STYLES = {"exact": "solid", "estimated": "dotted", "attention": "dashed"}
 
 
-def graph_of(circuit: Circuit, positions: Positions | None = None) -> nx.MultiDiGraph:
+def graph_of(
+    circuit: Circuit,
+    positions: Positions | None = None,
+    *,
+    names: Mapping[str, str] | None = None,
+    faithfulness: Faithfulness | None = None,
+) -> nx.MultiDiGraph:
     """Nodes and edges with every attribute that was measured; what was not is left out.
 
-    Edge keys are unique names such as "L2H3→L3H1:Q"; x and y are px, y downward.
+    Edge keys are unique names such as "L2H3→L3H1:Q"; x and y are px, y downward. `names` are the
+    labels of renamed nodes, by node id; the node's own label is then in `original_label`.
     """
-    graph = nx.MultiDiGraph(**_about(circuit))
+    graph = nx.MultiDiGraph(**_about(circuit), **_faithfulness_values(faithfulness))
     for node in circuit.nodes:
-        graph.add_node(node.id, **_node_values(node), **_place(node.id, positions))
+        values = _node_values(node) | _place(node.id, positions) | _name(node, names)
+        graph.add_node(node.id, **values)
     for name, edge in zip(edge_names(circuit.edges), circuit.edges, strict=True):
-        values = {
-            "via": edge.via.value,
-            "value": float(edge.value),
-            "unit": edge.via.unit,
-            "measured": edge.via.is_measured,
-            "row_position": edge.position,
-        }
-        graph.add_edge(edge.source, edge.target, key=name, **_known(values))
+        graph.add_edge(edge.source, edge.target, key=name, **_edge_values(edge))
     return graph
 
 
-def graphml_bytes(circuit: Circuit, positions: Positions | None = None) -> bytes:
+def graphml_bytes(graph: nx.MultiDiGraph) -> bytes:
     """GraphML; characters that XML 1.0 forbids are written as their pictures (␀, ␇, …)."""
     out = io.BytesIO()
-    nx.write_graphml_xml(_drawable(graph_of(circuit, positions)), out, named_key_ids=True)
+    nx.write_graphml_xml(_drawable(graph), out, named_key_ids=True)
     return out.getvalue()
 
 
-def json_bytes(circuit: Circuit, positions: Positions | None = None) -> bytes:
+def gexf_bytes(graph: nx.MultiDiGraph) -> bytes:
+    """GEXF 1.2 for Gephi, with the nodes' places; y grows upward there.
+
+    GEXF's graph has no attributes: what circuit it is stands in <meta>'s description, as JSON.
+    """
+    drawn = _drawable(graph)
+    for _, values in drawn.nodes(data=True):
+        if "x" in values:
+            values["viz"] = {"position": {"x": values["x"], "y": -values["y"], "z": 0.0}}
+    for _, _, key, values in drawn.edges(keys=True, data=True):
+        values["id"] = key
+    writer = GEXFWriter(drawn)
+    meta = writer.xml.find("meta")
+    meta.attrib.clear()  # the date: the same circuit gives the same bytes
+    made = meta.makeelement("description", {})
+    made.text = json.dumps(drawn.graph, allow_nan=False)
+    meta.append(made)
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{writer}'.encode()
+
+
+def json_bytes(graph: nx.MultiDiGraph) -> bytes:
     """networkx' node-link format, with texts exact."""
-    data = nx.node_link_data(graph_of(circuit, positions), edges="edges")
+    data = nx.node_link_data(graph, edges="edges")
     return json.dumps(data, indent=1, allow_nan=False).encode("ascii")
 
 
-def csv_bytes(circuit: Circuit, positions: Positions | None = None) -> bytes:
-    """The edges, a line each; a table has no place for positions."""
-    return to_csv(*edges_table(circuit))
-
-
-def dot_bytes(circuit: Circuit, positions: Positions | None = None) -> bytes:
+def dot_bytes(graph: nx.MultiDiGraph) -> bytes:
     """Graphviz; positions are kept as "pos", for `neato -n` (points, y upward)."""
-    graph = graph_of(circuit, positions)
     lines = ["digraph circuit {", "  rankdir=BT;", f"  graph {_attributes(graph.graph)};"]
     for node, values in graph.nodes(data=True):
         extra = {"shape": "box", "style": "rounded" if values["kind"] == "head" else "solid"}
@@ -66,27 +85,50 @@ def dot_bytes(circuit: Circuit, positions: Positions | None = None) -> bytes:
             extra["pos"] = f"{values['x']:g},{-values['y']:g}"
         lines.append(f"  {_quoted(node)} {_attributes(values | extra)};")
     for source, target, key, values in graph.edges(keys=True, data=True):
-        style = "solid" if values["measured"] else "dashed"
+        style = _STYLES[values["how"]]
         extra = {"id": key, "label": f"{values['via']} {values['value']:.3g}", "style": style}
         lines.append(f"  {_quoted(source)} -> {_quoted(target)} {_attributes(values | extra)};")
     return "\n".join([*lines, "}", ""]).encode("utf-8")
 
 
 def _about(circuit: Circuit) -> dict[str, Any]:
-    question = circuit.request.question
+    request, question = circuit.request, circuit.request.question
+    is_single = isinstance(request, CircuitRequest) or circuit.pairs == 1
     values = {
+        "label": request.label,
         "model": question.model,
-        "prompt": question.prompt,
+        "prompt": question.prompt or _first_prompt(circuit),
         "counterfactual": question.counterfactual,
+        "pairs": None if is_single else request.pairs.label,
+        "pair_count": circuit.pairs,
         "bos": circuit.tokens.bos,
         "readout_position": circuit.position,
         "answer": circuit.answer.text,
         "distractor": circuit.distractor.text,
-        "ablation": circuit.request.ablation.label,
+        "ablation": request.ablation.label,
         "patched_with": circuit.patched_with,
         "baseline": float(circuit.baseline),
-        "ablated": float(circuit.ablated),
+        "ablated": _number(circuit.ablated),
         "unit": "logits",
+    }
+    return _known(values)
+
+
+def _first_prompt(circuit: Circuit) -> str:
+    """Of pairs, the first one's prompt as its tokens read."""
+    return "".join(circuit.tokens.texts[int(circuit.tokens.bos) :])
+
+
+def _faithfulness_values(found: Faithfulness | None) -> dict[str, Any]:
+    if found is None:
+        return {}
+    interval = found.interval
+    values = {
+        "faithfulness": _number(found.faithfulness),
+        "faithfulness_low": None if interval is None else _number(interval.low),
+        "faithfulness_high": None if interval is None else _number(interval.high),
+        "circuit_metric": _number(found.metric),
+        "faithfulness_without": _number(found.without),
     }
     return _known(values)
 
@@ -99,9 +141,24 @@ def _node_values(node: CircuitNode) -> dict[str, Any]:
         "layer": None if node.head is None else node.head.layer,
         "head": None if node.head is None else node.head.head,
         "position": node.position,
-        "contribution": None if node.contribution is None else float(node.contribution),
+        "contribution": _number(node.contribution),
         "role": None if role is None else role.role.value,
-        "role_score": None if role is None else float(role.score),
+        "role_score": None if role is None else _number(role.score),
+    }
+    return _known(values)
+
+
+def _edge_values(edge: CircuitEdge) -> dict[str, Any]:
+    """`how`: "exact", "estimated" (by gradients) or "attention"; `exact` only of the first two."""
+    is_causal = edge.via.is_causal
+    values = {
+        "via": edge.via.value,
+        "value": float(edge.value),
+        "unit": edge.via.unit,
+        "how": ("exact" if edge.is_exact else "estimated") if is_causal else "attention",
+        "exact": bool(edge.is_exact) if is_causal else None,
+        "estimate": _number(edge.estimate),
+        "row_position": edge.position,
     }
     return _known(values)
 
@@ -113,12 +170,24 @@ def _place(node: str, positions: Positions | None) -> dict[str, float]:
     return {"x": float(x), "y": float(y)}
 
 
+def _name(node: CircuitNode, names: Mapping[str, str] | None) -> dict[str, str]:
+    if not names or node.id not in names:
+        return {}
+    return {"label": names[node.id], "original_label": node.label}
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None else float(value)
+
+
 def _known(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
+    """Without what was not measured: neither None nor nan can be written everywhere."""
+    return {n: v for n, v in values.items() if v is not None and v == v}
 
 
 def _drawable(graph: nx.MultiDiGraph) -> nx.MultiDiGraph:
-    """The graph with XML-safe texts; line breaks are kept, XML can hold them."""
+    """A copy with XML-safe texts; line breaks are kept, XML can hold them."""
+    graph = graph.copy()
     groups = [graph.graph, *(v for _, v in graph.nodes(data=True))]
     for values in groups:
         values.update({n: _xml_text(v) for n, v in values.items() if isinstance(v, str)})

@@ -15,16 +15,20 @@ import numpy as np
 from attention_viz.records.ablation import AblationResult, Prediction
 from attention_viz.records.agreement import Agreement
 from attention_viz.records.attention import AttentionMaps
-from attention_viz.records.circuit import Circuit
+from attention_viz.records.circuit import Circuit, CircuitEdge
+from attention_viz.records.comparison import CircuitComparison
 from attention_viz.records.control import Control
 from attention_viz.records.cost import CostTable
 from attention_viz.records.dose import Dose
+from attention_viz.records.faithfulness import Curve, Faithfulness, FaithfulnessResult
 from attention_viz.records.lens import LogitLens
+from attention_viz.records.pairs import PairSet
 from attention_viz.records.positions import PositionMap
 from attention_viz.records.redundancy import Redundancy
 from attention_viz.records.roles import HeadRoles, Role
 from attention_viz.records.search import SearchResult
 from attention_viz.records.sweep import HeadSweep
+from attention_viz.records.tokens import Tokens
 
 Table = tuple[list[str], list[list[Any]]]
 
@@ -139,16 +143,11 @@ def nodes_table(circuit: Circuit) -> Table:
 
 
 def edges_table(circuit: Circuit) -> Table:
-    """All edges, those too weak to be drawn included."""
-    headers = [
-        "source",
-        "target",
-        "via",
-        "value",
-        "unit",
-        "measured by intervention",
-        "row position",
-    ]
+    """All edges, those too weak to be drawn included.
+
+    `exact`: patched, not estimated by gradients; empty for attention weights.
+    """
+    headers = ["source", "target", "via", "value", "unit", "exact", "estimate", "row position"]
     return headers, [
         [
             edge.source,
@@ -156,11 +155,82 @@ def edges_table(circuit: Circuit) -> Table:
             edge.via.value,
             float(edge.value),
             edge.via.unit,
-            edge.via.is_measured,
+            edge.is_exact if edge.via.is_causal else None,
+            _measured(_estimate_of(edge)),
             edge.position,
         ]
         for edge in circuit.edges
     ]
+
+
+def _estimate_of(edge: CircuitEdge) -> float | None:
+    """By gradients: the value itself where it was not patched."""
+    return edge.estimate if edge.is_exact else edge.value
+
+
+def curve_table(curve: Curve) -> Table:
+    """One row per size; the random circuits are of the same size, their mean over all of them."""
+    headers = ["edges", "share of edges", "logit difference (logits)", "faithfulness"]
+    headers += ["95 % low", "95 % high", "faithfulness of the rest", "random, mean"]
+    random = {control.size: control.mean for control in curve.random}
+    return headers, [_faithfulness_row(p) + [_measured(random.get(p.size))] for p in curve.points]
+
+
+def faithfulness_table(result: FaithfulnessResult) -> Table:
+    """The circuit, then the random ones of its size: only their faithfulness was kept."""
+    headers = ["circuit", "edges", "share of edges", "logit difference (logits)", "faithfulness"]
+    headers += ["95 % low", "95 % high", "faithfulness of the rest"]
+    rows: list[list[Any]] = [["this one", *_faithfulness_row(result.measured)]]
+    if result.random is not None:
+        size, share = result.random.size, result.measured.share
+        for number, value in enumerate(result.random.values, 1):
+            rows.append([f"random {number}", size, share, None, value, None, None, None])
+    return headers, rows
+
+
+def _faithfulness_row(found: Faithfulness) -> list[Any]:
+    low, high = (
+        (None, None) if found.interval is None else (found.interval.low, found.interval.high)
+    )
+    ends = [found.metric, found.faithfulness, low, high, found.without]
+    return [found.size, found.share, *map(_measured, ends)]
+
+
+def minimality_table(result: FaithfulnessResult) -> Table:
+    """One row per edge, the most needed first."""
+    ranked = sorted(result.minimality, key=lambda each: -each.loss)
+    headers = ["edge", "loss of faithfulness without it"]
+    return headers, [[str(each.edge), _measured(each.loss)] for each in ranked]
+
+
+def pairs_table(pairs: PairSet) -> Table:
+    """One row per pair, those that can't be asked last, with the reason."""
+    headers = ["clean", "counterfactual", "answer", "distractor", "differs at", "refused"]
+    rows = []
+    for pair in pairs.pairs:
+        texts = [_text_of(pair.clean), _text_of(pair.counterfactual)]
+        tokens = [pair.answer.text, pair.distractor.text]
+        rows.append([*texts, *tokens, " ".join(map(str, pair.differs)), None])
+    for bad in pairs.refused:
+        rows.append([None, None, None, None, None, f"pair {bad.number}: {bad.reason}"])
+    return headers, rows
+
+
+def _text_of(tokens: Tokens) -> str:
+    return "".join(tokens.texts[int(tokens.bos) :])
+
+
+def comparison_table(comparison: CircuitComparison) -> Table:
+    """Heads and MLPs, then edges, with both circuits' scores."""
+    headers = ["name", "kind", "in", "left (logits)", "right (logits)"]
+    mine, theirs = (
+        {edge.id: float(edge.value) for edge in circuit.causal_edges}
+        for circuit in (comparison.left, comparison.right)
+    )
+    rows = [[name, "node", side, None, None] for name, side in comparison.nodes.sides.items()]
+    for edge, side in comparison.edges.sides.items():
+        rows.append([str(edge), "edge", side, mine.get(edge), theirs.get(edge)])
+    return headers, rows
 
 
 def roles_table(roles: HeadRoles) -> Table:

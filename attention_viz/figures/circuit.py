@@ -1,9 +1,9 @@
-"""The circuit as cytoscape elements, its style and legend, and the direct contributions as bars.
+"""The circuit as cytoscape elements, and the direct contributions as bars.
 
-Solid edges were measured by direct path patching: the number is the signed change of the logit
-difference (logits) when the writer's result is replaced in that one input of the reader
-(Goldowsky-Dill et al. 2023). Dashed edges are attention weights (0 to 1), no intervention. The
-number in a head is what it writes directly to the logit difference, in logits.
+Causal edges carry the signed change of the logit difference (logits) when the writer's result is
+replaced in that one input of the reader: measured by direct path patching (Goldowsky-Dill et al.
+2023), solid, or estimated from gradients, dotted. Dashed edges are attention weights (0 to 1), no
+intervention. The number in a node is what it writes directly to the logit difference, in logits.
 """
 
 from typing import Any
@@ -12,75 +12,59 @@ import plotly.graph_objects as go
 
 from attention_viz.figures import palette
 from attention_viz.figures.circuit_layout import (
+    CAREFUL,
+    Group,
     Layout,
-    drawn_edges,
+    Point,
+    Route,
+    edge_arrow,
     edge_label,
     edge_names,
     edge_opacity,
     edge_width,
     lay_out,
-    node_label,
+    strongest_edge,
 )
+from attention_viz.figures.circuit_legend import legend
+from attention_viz.figures.circuit_style import role_class, stylesheet
 from attention_viz.figures.escape import safe, signed, visible
-from attention_viz.records.circuit import Circuit, CircuitEdge, CircuitNode, Via
+from attention_viz.records.circuit import Circuit, CircuitEdge, CircuitNode
+from attention_viz.records.circuit_view import PLAIN_VIEW, CircuitView
 from attention_viz.records.roles import Role
 
-_INTO = {
-    Via.Q: "Q: changes where the reader looks from",
-    Via.K: "K: changes what the reader finds",
-    Via.V: "V: changes what the reader copies",
-    Via.LOGITS: "direct to the logits",
-}
+__all__ = ["contribution_rows", "draw_circuit", "draw_contributions", "legend", "stylesheet"]
 
 
-def draw_circuit(circuit: Circuit, theme: str = "light", smallest: float = 0.0) -> list[dict]:
+def draw_circuit(
+    circuit: Circuit,
+    theme: str = "light",
+    smallest: float = 0.0,
+    view: CircuitView = PLAIN_VIEW,
+) -> list[dict]:
     """Nodes with preset positions, edges with their routes, and guides for the rows.
 
     Use with layout {"name": "preset"} and `stylesheet`. The theme is in the stylesheet; the
-    argument is kept so that all drawings are called alike. Measured edges below `smallest`
-    logits are left out.
+    argument is kept so that all drawings are called alike. Causal edges below `smallest` logits are
+    left out, and what `view` hides. A group is a compound parent of its members. Raises BadInput
+    for a layout that is not known.
     """
     palette.theme_of(theme)
-    layout = lay_out(circuit, smallest)
-    nodes = [_node_element(node, circuit, layout) for node in circuit.nodes]
-    edges = [route.edge for route in layout.routes]
+    layout = lay_out(circuit, smallest, view)
+    groups = [_group_element(group) for group in layout.groups]
+    parents = {member: group.id for group in layout.groups for member in group.members}
+    nodes = [
+        _node_element(node, circuit, layout, parents.get(node.id))
+        for node in circuit.nodes
+        if node.id in layout.boxes
+    ]
+    strongest = strongest_edge(circuit)
+    is_crowded = len(layout.routes) > CAREFUL
+    names = edge_names(route.edge for route in layout.routes)
     lines = [
-        _edge_element(name, number, circuit, layout)
-        for number, name in enumerate(edge_names(edges))
+        _edge_element(name, route, strongest, is_crowded)
+        for name, route in zip(names, layout.routes, strict=True)
     ]
-    return _guides(layout) + nodes + lines
-
-
-def stylesheet(theme: str = "light") -> list[dict[str, Any]]:
-    """Cytoscape's style for `draw_circuit`."""
-    colours = palette.theme_of(theme)
-    return [
-        *_node_styles(colours),
-        *_edge_styles(colours),
-        *_guide_styles(colours),
-        {"selector": ".head:selected", "style": {"border-width": 3, "border-color": colours.ink}},
-        {
-            "selector": ".token:selected",
-            "style": {"border-width": 2, "border-color": colours.accent},
-        },
-        {"selector": "edge:selected", "style": {"line-opacity": 1, "z-index": 10}},
-    ]
-
-
-def legend(circuit: Circuit, theme: str = "light", smallest: float = 0.0) -> list[dict[str, str]]:
-    """What the signs mean, as {mark, colour, text}; only signs that occur in this drawing.
-
-    mark: "solid" or "dashed" line, "dot" (a node's colour), or "note".
-    """
-    colours = palette.theme_of(theme)
-    drawn = drawn_edges(circuit, smallest)
-    vias = {edge.via for edge in drawn}
-    items = [_item("solid", colours.via[via], text) for via, text in _INTO.items() if via in vias]
-    if Via.ATTENTION in vias:
-        text = "attention weight (0 to 1) from the read-out or the reader's position"
-        items.append(_item("dashed", colours.via[Via.ATTENTION], text))
-    items += [_item("dot", colours.roles[role], text) for role, text in _roles(circuit).items()]
-    return items + [_item("note", colours.muted, text) for text in _notes(circuit, drawn)]
+    return _guides(layout) + groups + nodes + lines
 
 
 def draw_contributions(circuit: Circuit, theme: str = "light", most: int = 24) -> go.Figure:
@@ -112,7 +96,7 @@ def draw_contributions(circuit: Circuit, theme: str = "light", most: int = 24) -
 
 def contribution_rows(circuit: Circuit, most: int = 24) -> list[tuple[str, float]]:
     """(component, logits) by size, then the others together, then the sum."""
-    always = {str(head) for head in circuit.request.heads} | {"unembedding bias"}
+    always = {str(head) for head in circuit.heads} | {"unembedding bias"}
     ranked = sorted(circuit.contributions, key=lambda part: -abs(part.value))
     named = [p for i, p in enumerate(ranked) if i < most or p.component in always]
     rows = [(part.component, part.value) for part in named]
@@ -131,7 +115,7 @@ def _contribution_layout(
     circuit: Circuit, rows: list[tuple[str, float]], total: int, theme: str
 ) -> dict[str, Any]:
     colours = palette.theme_of(theme)
-    heads = {str(head) for head in circuit.request.heads}
+    heads = {str(head) for head in circuit.heads}
     names = [
         f"<b>{safe(n)}</b>" if n in heads or i == total else safe(n)
         for i, (n, _) in enumerate(rows)
@@ -171,17 +155,19 @@ def _contribution_layout(
     )
 
 
-def _node_element(node: CircuitNode, circuit: Circuit, layout: Layout) -> dict[str, Any]:
+def _node_element(
+    node: CircuitNode, circuit: Circuit, layout: Layout, parent: str | None
+) -> dict[str, Any]:
     box = layout.boxes[node.id]
     classes = [node.kind]
     if node.kind == "token" and node.position == circuit.position:
         classes.append("readout")
     if node.kind == "head":
-        classes.append(_role_class(node.role.role if node.role else Role.UNCLEAR))
+        classes.append(role_class(node.role.role if node.role else Role.UNCLEAR))
     data = {
         "id": node.id,
         "kind": node.kind,
-        "label": node_label(node),
+        "label": layout.labels[node.id],
         "name": visible(node.label),
         "head": None if node.head is None else str(node.head),
         "position": node.position,
@@ -191,13 +177,20 @@ def _node_element(node: CircuitNode, circuit: Circuit, layout: Layout) -> dict[s
         "width": box.width,
         "height": box.height,
     }
+    if parent is not None:
+        data["parent"] = parent
     place = {"x": box.x, "y": box.y}
     return {"data": data, "position": place, "classes": " ".join(classes), "group": "nodes"}
 
 
-def _edge_element(name: str, number: int, circuit: Circuit, layout: Layout) -> dict[str, Any]:
-    route = layout.routes[number]
+def _group_element(group: Group) -> dict[str, Any]:
+    data = {"id": group.id, "kind": "group", "label": group.name}
+    return {"data": data, "classes": "group", "group": "nodes"}
+
+
+def _edge_element(name: str, route: Route, strongest: float, is_crowded: bool) -> dict[str, Any]:
     edge = route.edge
+    width = edge_width(edge, strongest)
     data = {
         "id": name,
         "source": edge.source,
@@ -207,176 +200,62 @@ def _edge_element(name: str, number: int, circuit: Circuit, layout: Layout) -> d
         "value": edge.value,
         "unit": edge.via.unit,
         "position": edge.position,
-        "label": edge_label(edge),
-        "width": round(edge_width(edge, circuit), 2),
-        "opacity": round(edge_opacity(edge, circuit), 2),
+        "exact": edge.is_exact,
+        "estimate": edge.estimate,
+        "label": route.label,
+        "number": edge_label(edge),
+        "width": round(width, 2),
+        "arrow": round(edge_arrow(width), 2),
+        "opacity": round(edge_opacity(edge, strongest, is_crowded), 2),
         "leave": _pixels(route.leave),
         "enter": _pixels(route.enter),
         "weights": " ".join(f"{weight:.4f}" for weight in route.weights),
         "distances": " ".join(f"{distance:.2f}" for distance in route.distances),
         "offset": route.label_at,
     }
-    return {"data": data, "classes": _edge_classes(edge), "group": "edges"}
+    return {"data": data, "classes": _edge_classes(edge, is_crowded), "group": "edges"}
 
 
-def _edge_classes(edge: CircuitEdge) -> str:
-    measured = "measured" if edge.via.is_measured else "seen"
-    return f"via-{edge.via.value} {measured}"
+def _edge_classes(edge: CircuitEdge, is_crowded: bool) -> str:
+    classes = [f"via-{edge.via.value}"]
+    if edge.via.is_causal:
+        sign = "positive" if edge.value > 0 else "negative" if edge.value < 0 else "nil"
+        classes += [sign, "exact" if edge.is_exact else "estimated"]
+    else:
+        classes.append("seen")
+    return " ".join([*classes, "crowded"] if is_crowded else classes)
 
 
 def _guides(layout: Layout) -> list[dict[str, Any]]:
-    """Row names at the left and a faint line through each row; nothing to click."""
-    fixed = {"selectable": False, "grabbable": False}
+    """Row names at the left, columns' at the bottom, and a faint line through each."""
     left, right = layout.left - 46, layout.right + 18
     elements = []
     for name, y in layout.rows:
-        ends = ((f"guide:{name}", left, name), (f"guide-end:{name}", right, ""))
-        for id, x, label in ends:
-            data = {"id": id, "label": label, "kind": "guide"}
-            elements.append(
-                {"data": data, "position": {"x": x, "y": y}, "classes": "guide", "group": "nodes"}
-                | fixed
-            )
-        line = {"id": f"guide-line:{name}", "source": ends[0][0], "target": ends[1][0]}
-        elements.append(
-            {"data": line | {"kind": "guide"}, "classes": "guide-line", "group": "edges"} | fixed
-        )
+        elements += _guide(name, name, (left, y), (right, y))
+    ys = [y for _, y in layout.rows]
+    for column in layout.columns:
+        ends = (column.x, max(ys) + 30), (column.x, min(ys))
+        elements += _guide(f"column {column.position}", column.label, *ends, "guide-column")
     return elements
 
 
-def _node_styles(colours: palette.Theme) -> list[dict[str, Any]]:
-    common = {
-        "label": "data(label)",
-        "width": "data(width)",
-        "height": "data(height)",
-        "shape": "round-rectangle",
-        "text-valign": "center",
-        "text-halign": "center",
-        "font-family": palette.SANS,
-        "font-size": 12,
-        "overlay-opacity": 0,
-        "z-index": 5,
-    }
-    head = {"text-wrap": "wrap", "color": "#ffffff", "font-weight": 600, "line-height": 1.15}
-    token = {
-        "font-family": palette.MONO,
-        "background-color": colours.card,
-        "border-width": 1,
-        "border-color": colours.muted,
-        "color": colours.ink,
-    }
-    output = {"background-color": colours.ink, "color": colours.card}
-    return [
-        {"selector": ".token, .head, .output", "style": common},
-        {"selector": ".head", "style": head},
-        {"selector": ".token", "style": token},
-        {"selector": ".readout", "style": {"border-width": 2, "border-color": colours.accent}},
-        {"selector": ".output", "style": output},
-        *(
-            {"selector": f".{_role_class(role)}", "style": {"background-color": colour}}
-            for role, colour in colours.roles.items()
-        ),
+def _guide(id: str, label: str, start: Point, end: Point, extra: str = "") -> list[dict[str, Any]]:
+    """A named point, its other end and the line between them; nothing to click."""
+    fixed = {"selectable": False, "grabbable": False}
+    ids = f"guide:{id}", f"guide-end:{id}"
+    points = [
+        {
+            "data": {"id": name, "label": text, "kind": "guide"},
+            "position": {"x": x, "y": y},
+            "classes": f"guide {extra}".strip(),
+            "group": "nodes",
+        }
+        | fixed
+        for name, text, (x, y) in zip(ids, (label, ""), (start, end), strict=True)
     ]
+    line = {"id": f"guide-line:{id}", "source": ids[0], "target": ids[1], "kind": "guide"}
+    return [*points, {"data": line, "classes": "guide-line", "group": "edges"} | fixed]
 
 
-def _edge_styles(colours: palette.Theme) -> list[dict[str, Any]]:
-    common = {
-        "curve-style": "unbundled-bezier",
-        "edge-distances": "endpoints",
-        "source-endpoint": "data(leave)",
-        "target-endpoint": "data(enter)",
-        "control-point-weights": "data(weights)",
-        "control-point-distances": "data(distances)",
-        "width": "data(width)",
-        "target-arrow-shape": "triangle",
-        "arrow-scale": 0.8,
-        "line-opacity": "data(opacity)",
-        "source-label": "data(label)",
-        "source-text-offset": "data(offset)",
-        "font-family": palette.SANS,
-        "font-size": 11,
-        "color": colours.ink,
-        "text-background-color": colours.card,
-        "text-background-opacity": 0.92,
-        "text-background-padding": 2,
-        "text-background-shape": "round-rectangle",
-        "overlay-opacity": 0,
-    }
-    dashed = {"line-style": "dashed", "line-dash-pattern": [5, 4], "color": colours.muted}
-    return [
-        {"selector": ".measured, .seen", "style": common},
-        *(
-            {
-                "selector": f".via-{via.value}",
-                "style": {"line-color": colour, "target-arrow-color": colour},
-            }
-            for via, colour in colours.via.items()
-        ),
-        {"selector": ".seen", "style": dashed},
-    ]
-
-
-def _guide_styles(colours: palette.Theme) -> list[dict[str, Any]]:
-    guide = {
-        "label": "data(label)",
-        "width": 1,
-        "height": 1,
-        "background-opacity": 0,
-        "border-width": 0,
-        "font-family": palette.SANS,
-        "font-size": 11,
-        "color": colours.muted,
-        "text-valign": "center",
-        "text-halign": "left",
-        "events": "no",
-        "z-index": 0,
-    }
-    line = {
-        "width": 1,
-        "line-color": colours.line,
-        "curve-style": "straight",
-        "events": "no",
-        "z-index": 0,
-        "z-index-compare": "manual",
-    }
-    return [
-        {"selector": ".guide", "style": guide},
-        {"selector": ".guide-line", "style": line},
-    ]
-
-
-def _roles(circuit: Circuit) -> dict[Role, str]:
-    """Each role that occurs, with its heads and their scores."""
-    found: dict[Role, list[str]] = {}
-    for node in circuit.nodes:
-        if node.kind == "head" and node.role is None:
-            found.setdefault(Role.UNCLEAR, []).append(f"{node.label} (not measured)")
-        elif node.role is not None:
-            score = "" if node.role.role is Role.UNCLEAR else f" {node.role.score:.2f}"
-            found.setdefault(node.role.role, []).append(f"{node.label}{score}")
-    return {role: f"{role.value}: {', '.join(found[role])}" for role in Role if role in found}
-
-
-def _notes(circuit: Circuit, drawn: tuple[CircuitEdge, ...]) -> list[str]:
-    difference = f"{visible(circuit.answer.shown)} − {visible(circuit.distractor.shown)}"
-    notes = [
-        f"Solid: change of the logit difference {difference} (logits) when the writer's result is "
-        f"replaced by {visible(circuit.patched_with)} in that one input, by direct path patching.",
-        "Number in a head: its direct contribution to the logit difference (logits), clean run.",
-    ]
-    hidden = len(circuit.edges) - len(drawn)
-    if hidden:
-        notes.append(f"{hidden} weaker measured edges are not drawn; the table has them all.")
-    return notes
-
-
-def _item(mark: str, colour: str, text: str) -> dict[str, str]:
-    return {"mark": mark, "colour": colour, "text": text}
-
-
-def _role_class(role: Role) -> str:
-    return "role-" + role.name.lower().replace("_", "-")
-
-
-def _pixels(offset: tuple[float, float]) -> str:
+def _pixels(offset: Point) -> str:
     return f"{offset[0]:g}px {offset[1]:g}px"

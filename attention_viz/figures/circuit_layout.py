@@ -1,81 +1,87 @@
 """Where a circuit's nodes and edges go; the page's graph and the exported picture share it.
 
-Layers go upward: tokens at the bottom in order of position, one row per layer that has heads,
-the output on top. x grows to the right and y downward, in px, as in cytoscape. An edge is two
-quadratic Bézier pieces through control points given relative to the line between its ends
-(cytoscape's "unbundled-bezier"), so it keeps its bow when a node is dragged.
+Layers go upward: tokens or the input at the bottom, one row per layer, its MLP half a row above
+its heads at the right, the output on top. In the layout "tokens" a head stands in the column of the
+position where it matters most. x grows to the right and y downward, in px, as in cytoscape.
 """
 
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
-import numpy as np
-
+from attention_viz.figures.circuit_routes import (
+    Box,
+    Point,
+    Route,
+    point_at,
+    points_along,
+    route_carefully,
+    route_plainly,
+)
 from attention_viz.figures.escape import shorten, signed, visible
-from attention_viz.records.circuit import Circuit, CircuitEdge, CircuitNode, Via
+from attention_viz.records.circuit import Circuit, CircuitEdge, CircuitNode, CircuitRequest
+from attention_viz.records.circuit_view import LAYOUTS, PLAIN_VIEW, CircuitView
+from attention_viz.records.errors import BadInput
 
-Point = tuple[float, float]
+__all__ = [
+    "CAREFUL",
+    "MOST_CHOSEN",
+    "MOST_EDGES",
+    "Box",
+    "Column",
+    "Group",
+    "Layout",
+    "Point",
+    "Route",
+    "drawn_edges",
+    "edge_arrow",
+    "edge_label",
+    "edge_names",
+    "edge_opacity",
+    "edge_width",
+    "lay_out",
+    "node_label",
+    "node_labels",
+    "point_at",
+    "points_along",
+    "strongest_edge",
+]
 
 ROW_GAP = 118  # px between rows; less where there are many
 NODE_GAP = 22  # px between neighbours in a row
-HEIGHTS = {"token": 28, "head": 40, "output": 34}
+COLUMN_GAP = 34  # px between token columns
+HEIGHTS = {"token": 28, "input": 30, "head": 40, "mlp": 34, "output": 34}
+ONE_LINE = 30  # px high, where heads have no number
 LONGEST_TOKEN = 14  # characters in a token's node; the hover has them all
-MOST_EDGES = 80  # measured edges drawn; more can't be told apart
-_PORTS = {Via.Q: -20, Via.K: 0, Via.V: 20}  # px from the reader's middle
-_BOWS = (0, 46, -46, 92, -92, 138, -138, 184, -184)  # px sideways that a curve may bow
-_LIFTS = (0, 16, -16)  # px upward
-_WAYS = sorted((abs(bow) + 0.6 * abs(lift), bow, lift) for bow in _BOWS for lift in _LIFTS)
-_FIRST = 0.34  # share of the rise at which an edge's first control point is
-_LABEL_SPOTS = (0.5, 0.4, 0.6, 0.32, 0.68, 0.25, 0.75, 0.18, 0.82)  # shares of the length
-_LABEL_HEIGHT = 15
-_SAMPLES = 25
+LONGEST_NAME = 24
+MOST_CHOSEN = 80  # causal edges drawn of chosen heads: all of theirs are measured, most are weak
+MOST_EDGES = 500  # of other circuits
+CAREFUL = 60  # edges that are led around each other and have their numbers on them
+_MLP_LIFT = 56  # px above the heads of its layer
+_FARTHEST = 20_000.0  # px from the middle that a node may have been dragged
+_SWEEPS = 4  # upward and downward by turns, to cross fewer edges
+_GROUP_ROOM = 14  # px around a group's nodes
+_LANE_LEAN = 34  # px that the rows of a group lean left and right
 
 
 @dataclass(frozen=True)
-class Box:
-    """A rectangle around its middle."""
+class Column:
+    """Of the layout by tokens; `position` is None for heads that have none."""
 
+    position: int | None
+    label: str  # "" where a token's node says it
     x: float
-    y: float
-    width: float
-    height: float
-
-    def grown(self, by: float) -> "Box":
-        return Box(self.x, self.y, self.width + 2 * by, self.height + 2 * by)
-
-    def overlap(self, other: "Box") -> float:
-        """Shared area in px²."""
-        wide = (self.width + other.width) / 2 - abs(self.x - other.x)
-        tall = (self.height + other.height) / 2 - abs(self.y - other.y)
-        return max(wide, 0.0) * max(tall, 0.0)
 
 
 @dataclass(frozen=True)
-class Route:
-    """How an edge runs, relative to its nodes."""
+class Group:
+    """Nodes that a person put in one box."""
 
-    edge: CircuitEdge
-    leave: Point  # from the source's middle
-    enter: Point  # from the target's middle
-    weights: tuple[float, float]  # of the control points, along the line between the ends
-    distances: tuple[float, float]  # of the control points, across that line, px
-    label_at: float  # px along the curve from its start
-
-    def curve(self, source: Point, target: Point) -> list[Point]:
-        """Start, control, joint, control, end for nodes at these middles."""
-        start = (source[0] + self.leave[0], source[1] + self.leave[1])
-        end = (target[0] + self.enter[0], target[1] + self.enter[1])
-        dx, dy = end[0] - start[0], end[1] - start[1]
-        length = math.hypot(dx, dy) or 1.0
-        one, two = (
-            (start[0] + w * dx - d * dy / length, start[1] + w * dy + d * dx / length)
-            for w, d in zip(self.weights, self.distances, strict=True)
-        )
-        joint = ((one[0] + two[0]) / 2, (one[1] + two[1]) / 2)
-        return [start, one, joint, two, end]
+    id: str
+    name: str
+    members: tuple[str, ...]
+    box: Box
 
 
 @dataclass(frozen=True)
@@ -83,31 +89,67 @@ class Layout:
     """Everything that a drawing needs of where things are."""
 
     boxes: dict[str, Box]  # by node id
-    routes: tuple[Route, ...]
+    labels: dict[str, str]  # by node id
+    routes: tuple[Route, ...]  # weak edges first, so that the strong ones are drawn over them
     rows: tuple[tuple[str, float], ...]  # name and y of each row, bottom first
+    columns: tuple[Column, ...]
+    groups: tuple[Group, ...]
     left: float
     right: float
 
 
-def lay_out(circuit: Circuit, smallest: float = 0.0) -> Layout:
-    """Places all nodes, and routes the edges that are drawn (see `drawn_edges`)."""
-    boxes = _place_nodes(circuit)
-    routes = _route_edges(drawn_edges(circuit, smallest), boxes)
-    rows = tuple((name, y) for name, _, y in _rows(circuit))
-    edges_of_boxes = [box.x + side * box.width / 2 for box in boxes.values() for side in (-1, 1)]
+def lay_out(circuit: Circuit, smallest: float = 0.0, view: CircuitView = PLAIN_VIEW) -> Layout:
+    """Places the nodes, and routes the edges that are drawn (see `drawn_edges`).
+
+    Hidden nodes leave a gap, so that nothing else jumps. Raises BadInput for a layout that is not
+    known.
+    """
+    if view.layout not in LAYOUTS:
+        raise BadInput(
+            f"There is no layout {view.layout!r}.", f"Choose one of {', '.join(LAYOUTS)}."
+        )
+    labels = node_labels(circuit, view)
+    rows = _rows(circuit)
+    columns: tuple[Column, ...] = ()
+    if view.layout == "tokens":
+        boxes, columns = _place_by_tokens(circuit, rows, labels)
+    else:
+        boxes = _place_by_layers(circuit, rows, labels, view)
+    boxes = {name: box for name, box in boxes.items() if name not in view.hidden}
+    boxes = _moved(boxes, view.positions)
+    routes = _route(drawn_edges(circuit, smallest, view), boxes)
+    groups = _box_groups(view, boxes)
+    sides = [box.x + side * box.width / 2 for box in boxes.values() for side in (-1, 1)]
     return Layout(
-        boxes, routes, rows, min(edges_of_boxes, default=0), max(edges_of_boxes, default=0)
+        boxes=boxes,
+        labels={name: labels[name] for name in boxes},
+        routes=routes,
+        rows=tuple(
+            (row.name, row.y) for row in rows if any(node.id in boxes for node in row.nodes)
+        ),
+        columns=columns,
+        groups=groups,
+        left=min(sides, default=0),
+        right=max(sides, default=0),
     )
 
 
-def drawn_edges(circuit: Circuit, smallest: float = 0.0) -> tuple[CircuitEdge, ...]:
-    """Token edges, and the strongest measured ones of at least `smallest` logits."""
-    measured = sorted(
-        (e for e in circuit.edges if e.via.is_measured and abs(e.value) >= smallest),
+def drawn_edges(
+    circuit: Circuit, smallest: float = 0.0, view: CircuitView = PLAIN_VIEW
+) -> tuple[CircuitEdge, ...]:
+    """Edges between nodes that are drawn: from tokens, and the strongest causal ones.
+
+    `smallest` is the least size of a causal edge, in logits.
+    """
+    shown = {node.id for node in circuit.nodes}.difference(view.hidden)
+    edges = [edge for edge in circuit.edges if edge.source in shown and edge.target in shown]
+    causal = sorted(
+        (edge for edge in edges if edge.via.is_causal and abs(edge.value) >= smallest),
         key=lambda edge: -abs(edge.value),
     )
-    kept = {id(edge) for edge in measured[:MOST_EDGES]}
-    return tuple(e for e in circuit.edges if not e.via.is_measured or id(e) in kept)
+    most = MOST_CHOSEN if isinstance(circuit.request, CircuitRequest) else MOST_EDGES
+    kept = {id(edge) for edge in causal[:most]}
+    return tuple(edge for edge in edges if not edge.via.is_causal or id(edge) in kept)
 
 
 def edge_names(edges: Iterable[CircuitEdge]) -> list[str]:
@@ -124,226 +166,341 @@ def edge_names(edges: Iterable[CircuitEdge]) -> list[str]:
 
 
 def edge_label(edge: CircuitEdge) -> str:
-    """Signed logits of a measured edge; a weight from 0 to 1, without sign, of a token edge."""
-    if not edge.via.is_measured:
+    """Signed logits of a causal edge; a weight from 0 to 1, without sign, of a token edge."""
+    if not edge.via.is_causal:
         return f"{edge.value:.2f}"
     digits = 2 if abs(edge.value) >= 0.095 else 3
     return signed(edge.value, digits)
 
 
-def edge_width(edge: CircuitEdge, circuit: Circuit) -> float:
-    """px; measured edges relative to the strongest one, attention weights relative to 1."""
-    if not edge.via.is_measured:
+def strongest_edge(circuit: Circuit) -> float:
+    """The greatest size of a causal edge, logits; 0 where there is none."""
+    return max((abs(edge.value) for edge in circuit.edges if edge.via.is_causal), default=0.0)
+
+
+def edge_width(edge: CircuitEdge, strongest: float) -> float:
+    """px; causal edges relative to the strongest one, attention weights relative to 1."""
+    if not edge.via.is_causal:
         return 1.0 + 2.5 * min(max(edge.value, 0.0), 1.0)
-    return 1.2 + 5.3 * edge_share(edge, circuit)
+    return 1.2 + 5.3 * _share(edge, strongest)
 
 
-def edge_opacity(edge: CircuitEdge, circuit: Circuit) -> float:
-    """Weak measured edges step back, so that the strong ones can be followed."""
-    if not edge.via.is_measured:
+def edge_arrow(width: float) -> float:
+    """Size of the arrow head of a line so wide, relative to cytoscape's own.
+
+    Cytoscape's is 8.7 px on lines up to 3 px, and then grows faster than we want it.
+    """
+    own = max((width * 13.37) ** 0.9, 29.0) * 0.3  # px
+    return (9.0 + 1.1 * width) / own
+
+
+def edge_opacity(edge: CircuitEdge, strongest: float, is_crowded: bool = False) -> float:
+    """Weak causal edges step back, so that the strong ones can be followed."""
+    if not edge.via.is_causal:
         return 0.75
-    return 0.4 + 0.5 * min(1.0, 2 * edge_share(edge, circuit))
+    if is_crowded:
+        return 0.22 + 0.73 * min(1.0, 2.5 * _share(edge, strongest))
+    return 0.65 + 0.3 * min(1.0, 2 * _share(edge, strongest))
 
 
-def edge_share(edge: CircuitEdge, circuit: Circuit) -> float:
-    """Size of a measured edge relative to the strongest one, 0 to 1."""
-    sizes = [abs(e.value) for e in circuit.edges if e.via.is_measured]
-    return abs(edge.value) / (max(sizes) or 1.0)
+def _share(edge: CircuitEdge, strongest: float) -> float:
+    return abs(edge.value) / (strongest or 1.0)
 
 
-def node_label(node: CircuitNode) -> str:
-    """What the node says; a head has its direct contribution on the second line."""
+def node_labels(circuit: Circuit, view: CircuitView = PLAIN_VIEW) -> dict[str, str]:
+    """What each node says, by its id."""
+    names = dict(view.names)
+    is_measured = any(node.contribution is not None for node in circuit.nodes)
+    return {
+        node.id: node_label(node, names.get(node.id, ""), is_measured) for node in circuit.nodes
+    }
+
+
+def node_label(node: CircuitNode, name: str = "", has_number: bool = True) -> str:
+    """What the node says; a head has its direct contribution on the second line.
+
+    A head or MLP that was given a name keeps its own before the number. `has_number` is false
+    where no head's contribution was measured, so that none needs to say so.
+    """
+    given = shorten(visible(name.strip()), LONGEST_NAME)
     if node.kind == "token":
-        return shorten(visible(node.label), LONGEST_TOKEN)
+        return given or shorten(visible(node.label), LONGEST_TOKEN)
     if node.kind == "output":
-        return f"logit {visible(node.label)}"
-    written = "not measured" if node.contribution is None else signed(node.contribution)
-    return f"{node.label}\n{written}"
+        return given or f"logit {visible(node.label)}"
+    below = [visible(node.label)] if given and node.kind in ("head", "mlp") else []
+    if node.contribution is not None:
+        below.append(signed(node.contribution))
+    elif node.kind == "head" and has_number:
+        below.append("not measured")
+    first = given or visible(node.label)
+    return f"{first}\n{'  '.join(below)}" if below else first
 
 
-def points_along(curve: Sequence[Point], samples: int = _SAMPLES) -> list[Point]:
-    """Points on the two quadratic pieces, in order."""
-    start, one, joint, two, end = curve
-    half = (samples + 1) // 2
-    first = [_quadratic(start, one, joint, i / half) for i in range(half)]
-    return first + [_quadratic(joint, two, end, i / half) for i in range(half + 1)]
+@dataclass(frozen=True)
+class _Row:
+    name: str
+    nodes: tuple[CircuitNode, ...]  # in their own order; the MLP last
+    y: float
 
 
-def point_at(curve: Sequence[Point], distance: float) -> Point:
-    """The point `distance` px along the curve."""
-    points = points_along(curve, 60)
-    for one, two in pairwise(points):
-        step = math.dist(one, two)
-        if distance <= step and step > 0:
-            share = distance / step
-            return (one[0] + share * (two[0] - one[0]), one[1] + share * (two[1] - one[1]))
-        distance -= step
-    return points[-1]
+def _rows(circuit: Circuit) -> tuple[_Row, ...]:
+    """Bottom first; rows without nodes are left out."""
+    by_name: dict[str, list[CircuitNode]] = {}
+    for node in sorted(circuit.nodes, key=_order):
+        by_name.setdefault(_row_name(node), []).append(node)
+    gap = ROW_GAP
+    if len(by_name) > 6 and not any(node.kind == "mlp" for node in circuit.nodes):
+        gap = 0.85 * ROW_GAP
+    return tuple(
+        _Row(name, tuple(nodes), -gap * i + 0.0) for i, (name, nodes) in enumerate(by_name.items())
+    )
 
 
-def _rows(circuit: Circuit) -> list[tuple[str, list[CircuitNode], float]]:
-    """(name, nodes, y), bottom first; rows without nodes are left out."""
-    tokens = [node for node in circuit.nodes if node.kind == "token"]
-    heads = [node for node in circuit.nodes if node.kind == "head"]
-    rows = [("tokens", sorted(tokens, key=lambda node: node.position or 0))]
-    for layer in sorted({node.head.layer for node in heads}):
-        in_layer = [node for node in heads if node.head.layer == layer]
-        rows.append((f"L{layer}", sorted(in_layer, key=lambda node: node.head)))
-    rows.append(("logits", [node for node in circuit.nodes if node.kind == "output"]))
-    rows = [row for row in rows if row[1]]
-    gap = ROW_GAP if len(rows) <= 6 else 0.85 * ROW_GAP
-    return [(name, nodes, -gap * i + 0.0) for i, (name, nodes) in enumerate(rows)]
+_LEVELS = {"token": -2, "input": -1, "output": 1_000_000}
 
 
-def _place_nodes(circuit: Circuit) -> dict[str, Box]:
-    rows = _rows(circuit)
-    widest = max((_row_width(nodes) for _, nodes, _ in rows), default=0.0)
+def _order(node: CircuitNode) -> tuple[int, bool, int]:
+    """Row from below, then the place in it."""
+    if node.kind in _LEVELS:
+        return _LEVELS[node.kind], False, node.position or 0
+    return _layer(node), node.kind == "mlp", 0 if node.head is None else node.head.head
+
+
+def _row_name(node: CircuitNode) -> str:
+    return {"token": "tokens", "input": "input", "output": "logits"}.get(
+        node.kind, f"L{_layer(node)}" if node.kind in ("head", "mlp") else ""
+    )
+
+
+def _layer(node: CircuitNode) -> int:
+    """Of a head or an MLP ("L2MLP")."""
+    return node.head.layer if node.head is not None else int(node.id[1:].removesuffix("MLP"))
+
+
+def _place_by_layers(
+    circuit: Circuit, rows: Sequence[_Row], labels: dict[str, str], view: CircuitView
+) -> dict[str, Box]:
+    """Rows of nodes, ordered so that few edges cross; MLPs in a column at the right.
+
+    Heads and MLPs of a group have a lane of their own: its box then holds nothing else.
+    """
+    sizes = {node.id: _size(node, labels[node.id]) for node in circuit.nodes}
+    orders = {row.name: [node.id for node in row.nodes if node.kind != "mlp"] for row in rows}
+    widest = max((_row_width(order, sizes) for order in orders.values()), default=0.0)
     span = max(widest, 430.0)
-    boxes: dict[str, Box] = {}
-    for number, (name, nodes, y) in enumerate(rows):
-        if name not in ("tokens", "logits"):
-            nodes = sorted(nodes, key=lambda node: _pull(node, circuit, boxes))
-        lean = 0 if name in ("tokens", "logits") else (0.11 if number % 2 else -0.11) * span
-        for node, x in zip(nodes, _spread(nodes, span, lean), strict=True):
-            boxes[node.id] = Box(x, y, _node_width(node), HEIGHTS[node.kind])
+    leans = _leans(rows, span)
+    links = _links(circuit)
+    x: dict[str, float] = {}
+    for name, order in orders.items():
+        x |= _spread(order, sizes, span, leans[name])
+    for sweep in range(_SWEEPS):
+        for row in rows[:: -1 if sweep % 2 == 0 else 1]:
+            if row.name not in ("tokens", "input", "logits"):
+                order = orders[row.name]
+                order.sort(key=lambda name: _pull(name, links, x))
+                x |= _spread(order, sizes, span, leans[row.name])
+    if view.groups:
+        x |= _by_lanes(rows, orders, sizes, x, _lane_of(view))
+    return _boxes(rows, x, sizes)
+
+
+def _lane_of(view: CircuitView) -> dict[str, int]:
+    """A node's first group, by number."""
+    lanes: dict[str, int] = {}
+    for number, (_, ids) in enumerate(view.groups):
+        for id in ids:
+            lanes.setdefault(id, number)
+    return lanes
+
+
+def _by_lanes(
+    rows: Sequence[_Row],
+    orders: dict[str, list[str]],
+    sizes: dict[str, Point],
+    x: dict[str, float],
+    lane_of: dict[str, int],
+) -> dict[str, float]:
+    """x of heads, and of MLPs in a group; lanes keep the order that their nodes have now."""
+    cells: dict[int, list[list[str]]] = {}
+    leans: dict[str, float] = {}
+    for number, row in enumerate(rows):
+        leans |= {node.id: (-_LANE_LEAN, _LANE_LEAN)[number % 2] for node in row.nodes}
+        if row.name in ("tokens", "input", "logits"):
+            continue
+        lifted = [node.id for node in row.nodes if node.kind == "mlp" and node.id in lane_of]
+        for names in (orders[row.name], lifted):
+            for lane in {lane_of.get(name, -1) for name in names}:
+                inside = [name for name in names if lane_of.get(name, -1) == lane]
+                cells.setdefault(lane, []).append(inside)
+    widths = {
+        lane: max(_row_width(names, sizes) for names in inside) + 2 * _LANE_LEAN * (len(inside) > 1)
+        for lane, inside in cells.items()
+    }
+    gap = COLUMN_GAP + 2 * _GROUP_ROOM
+    at = -(sum(widths.values()) + gap * (len(widths) - 1)) / 2
+    places: dict[str, float] = {}
+    for lane in sorted(
+        cells, key=lambda lane: _mean([x.get(n, 0) for c in cells[lane] for n in c])
+    ):
+        for names in cells[lane]:
+            spread = _spread(names, sizes, widths[lane], leans[names[0]])
+            places |= {name: at + widths[lane] / 2 + place for name, place in spread.items()}
+        at += widths[lane] + gap
+    return places
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _boxes(rows: Sequence[_Row], x: dict[str, float], sizes: dict[str, Point]) -> dict[str, Box]:
+    """The boxes; MLPs without an x stand in a column at the right."""
+    right = max((x[name] + sizes[name][0] / 2 for name in x), default=0.0)
+    boxes = {}
+    for row in rows:
+        for node in row.nodes:
+            width, height = sizes[node.id]
+            lift = _MLP_LIFT if node.kind == "mlp" else 0
+            at = x.get(node.id, right + COLUMN_GAP + width / 2)
+            boxes[node.id] = Box(at, row.y - lift, width, height)
     return boxes
 
 
-def _pull(node: CircuitNode, circuit: Circuit, boxes: dict[str, Box]) -> float:
-    """Mean x of the nodes below that feed this one: ordering by it crosses fewer edges."""
-    fed_by = [edge.source for edge in circuit.edges if edge.target == node.id]
-    places = [boxes[source].x for source in fed_by if source in boxes]
-    return sum(places) / len(places) if places else 0.0
+def _leans(rows: Sequence[_Row], span: float) -> dict[str, float]:
+    """Rows of heads lean left and right by turns, so that none hides behind the next."""
+    return {
+        row.name: 0.0
+        if row.name in ("tokens", "input", "logits")
+        else (0.11 if number % 2 else -0.11) * span
+        for number, row in enumerate(rows)
+    }
 
 
-def _spread(nodes: list[CircuitNode], span: float, lean: float) -> list[float]:
-    """x of each node around 0; few nodes stand apart, and rows lean so that none hides behind."""
-    widths = [_node_width(node) for node in nodes]
-    free = max(span - sum(widths), 0.0) / (len(nodes) + 1)
+def _links(circuit: Circuit) -> dict[str, list[tuple[str, float]]]:
+    """Neighbours of each node, and how much they pull."""
+    links: dict[str, list[tuple[str, float]]] = {node.id: [] for node in circuit.nodes}
+    strongest = strongest_edge(circuit)
+    for edge in circuit.edges:
+        pull = 0.1 + (_share(edge, strongest) if edge.via.is_causal else abs(edge.value))
+        if edge.source in links and edge.target in links:
+            links[edge.source].append((edge.target, pull))
+            links[edge.target].append((edge.source, pull))
+    return links
+
+
+def _pull(name: str, links: dict[str, list[tuple[str, float]]], x: dict[str, float]) -> float:
+    """Mean x of the neighbours: ordering by it crosses fewer edges (barycentre heuristic)."""
+    pulls = [(x[other], pull) for other, pull in links[name] if other in x]
+    total = sum(pull for _, pull in pulls)
+    return sum(place * pull for place, pull in pulls) / total if pulls else x[name]
+
+
+def _spread(
+    order: Sequence[str], sizes: dict[str, Point], span: float, lean: float
+) -> dict[str, float]:
+    """x of each node around 0; few nodes stand apart."""
+    widths = [sizes[name][0] for name in order]
+    free = max(span - sum(widths), 0.0) / (len(order) + 1)
     gap = max(NODE_GAP, free)
-    total = sum(widths) + gap * (len(nodes) - 1)
+    total = sum(widths) + gap * (len(order) - 1)
     room = max(span - total, 0.0) / 2
     at = -total / 2 + max(-room, min(room, lean))
-    places = []
-    for width in widths:
-        places.append(at + width / 2)
+    places = {}
+    for name, width in zip(order, widths, strict=True):
+        places[name] = at + width / 2
         at += width + gap
     return places
 
 
-def _row_width(nodes: list[CircuitNode]) -> float:
-    return sum(_node_width(node) for node in nodes) + NODE_GAP * (len(nodes) - 1)
+def _row_width(order: Sequence[str], sizes: dict[str, Point]) -> float:
+    return sum(sizes[name][0] for name in order) + NODE_GAP * (len(order) - 1)
 
 
-def _node_width(node: CircuitNode) -> float:
-    longest = max(len(line) for line in node_label(node).split("\n"))
+def _size(node: CircuitNode, label: str) -> Point:
+    """Width and height in px."""
+    lines = label.split("\n")
+    longest = max(len(line) for line in lines)
+    height = HEIGHTS["head"] if len(lines) > 1 else min(HEIGHTS[node.kind], ONE_LINE + 4)
     if node.kind == "head":
-        return max(76.0, 8.2 * longest + 22)
-    return max(44.0, 7.6 * longest + 22)
+        return max(76.0, 8.2 * longest + 22), height if len(lines) > 1 else ONE_LINE
+    if node.kind == "mlp":
+        return max(76.0, 7.6 * longest + 36), height
+    return max(44.0, 7.6 * longest + 22), height
 
 
-def _route_edges(edges: Sequence[CircuitEdge], boxes: dict[str, Box]) -> tuple[Route, ...]:
-    """Strong edges choose first, their way and then the spot of their label."""
-    placed = [edge for edge in edges if edge.source in boxes and edge.target in boxes]
-    order = sorted(placed, key=lambda edge: (not edge.via.is_measured, -abs(edge.value)))
-    drawn = np.empty((0, 2))  # points of the curves so far
-    routes: list[Route] = []
-    for edge in order:
-        routes.append(_choose_way(edge, boxes, drawn))
-        drawn = np.concatenate([drawn, _points(routes[-1], boxes)])
-    labels: list[Box] = []
-    named = {id(route.edge): _with_label(route, boxes, labels, drawn) for route in routes}
-    return tuple(named[id(edge)] for edge in placed)
+def _place_by_tokens(
+    circuit: Circuit, rows: Sequence[_Row], labels: dict[str, str]
+) -> tuple[dict[str, Box], tuple[Column, ...]]:
+    """Heads and tokens in the columns of their positions; other heads in one at the right.
+
+    The output stands where it is read out. A column is as wide as its widest row needs.
+    """
+    sizes = {node.id: _size(node, labels[node.id]) for node in circuit.nodes}
+    cells: dict[tuple[int | None, str], list[str]] = {}
+    for row in rows:
+        for node in row.nodes:
+            if node.kind in ("token", "head"):
+                cells.setdefault((node.position, row.name), []).append(node.id)
+    found = {position for position, _ in cells} | {circuit.position}
+    positions = sorted(found - {None}) + ([None] if None in found else [])
+    x: dict[str, float] = {}
+    columns, at = [], 0.0
+    for position in positions:
+        label = "" if (position, "tokens") in cells else _column_label(circuit, position)
+        inside = [names for (place, _), names in cells.items() if place == position]
+        width = max([_row_width(names, sizes) for names in inside] + [7.6 * len(label) + 10])
+        columns.append(Column(position, label, at + width / 2))
+        for names in inside:
+            x |= {n: v + at + width / 2 for n, v in _spread(names, sizes, width, 0.0).items()}
+        at += width + COLUMN_GAP
+    read_out = next(column.x for column in columns if column.position == circuit.position)
+    places = {"input": (at - COLUMN_GAP) / 2, "output": read_out}
+    x |= {node.id: places[node.kind] for node in circuit.nodes if node.kind in places}
+    return _boxes(rows, x, sizes), tuple(columns)
 
 
-def _choose_way(edge: CircuitEdge, boxes: dict[str, Box], drawn: np.ndarray) -> Route:
-    """The gentlest bow that runs behind no other node and not along an earlier edge."""
-    others = [box.grown(6) for name, box in boxes.items() if name not in (edge.source, edge.target)]
-    best, least = None, math.inf
-    for effort, bow, lift in _WAYS:
-        if effort >= least:
-            break
-        route = _bend(edge, boxes, bow, lift)
-        points = _points(route, boxes)
-        cost = effort + 400 * sum(_inside(points, box).any() for box in others)
-        if cost < least:
-            cost += 9 * _shared(points, drawn)
-        if cost < least:
-            best, least = route, cost
-    return best
+def _column_label(circuit: Circuit, position: int | None) -> str:
+    if position is None:
+        return "no one position"
+    return shorten(visible(circuit.tokens.labels[position]), LONGEST_TOKEN)
 
 
-def _shared(points: np.ndarray, drawn: np.ndarray) -> int:
-    """How many points lie on earlier curves; the ends, where edges meet anyway, don't count."""
-    middle = points[4:-4]
-    if not len(drawn):
-        return 0
-    apart = abs(middle[:, :1] - drawn[:, 0]) + abs(middle[:, 1:] - drawn[:, 1])
-    return int((apart < 13).any(axis=1).sum())
+def _route(edges: Sequence[CircuitEdge], boxes: dict[str, Box]) -> tuple[Route, ...]:
+    """Few edges carefully, many plainly; weak edges first."""
+    if len(edges) <= CAREFUL:
+        routes = route_carefully(edges, [edge_label(edge) for edge in edges], boxes)
+    else:
+        routes = route_plainly(edges, boxes)
+    return tuple(sorted(routes, key=lambda r: (r.edge.via.is_causal, abs(r.edge.value))))
 
 
-def _bend(edge: CircuitEdge, boxes: dict[str, Box], bow: float, lift: float) -> Route:
-    """An S that leaves and enters upright, pushed sideways by `bow` and up by `lift`."""
-    source, target = boxes[edge.source], boxes[edge.target]
-    leave = (0.0, -source.height / 2)
-    enter = (float(_PORTS.get(edge.via, 0)), target.height / 2)
-    start = (source.x + leave[0], source.y + leave[1])
-    end = (target.x + enter[0], target.y + enter[1])
-    rise = end[1] - start[1]
-    # Below the reader and above the writer, else the arrow would enter sideways.
-    heights = (
-        min(max(start[1] + share * rise - lift, end[1] + 14), start[1] - 14)
-        for share in (_FIRST, 1 - _FIRST)
-    )
-    controls = zip((start[0] + bow, end[0] + bow), heights, strict=True)
-    weights, distances = zip(*(_relative(point, start, end) for point in controls), strict=True)
-    return Route(edge, leave, enter, weights, distances, 0.0)
+def _moved(boxes: dict[str, Box], positions: Iterable[tuple[str, float, float]]) -> dict[str, Box]:
+    """Pinned nodes in their places; places that can't be are passed over."""
+    moved = dict(boxes)
+    for name, x, y in positions:
+        # A comparison with nan is false.
+        if name in moved and math.fabs(x) <= _FARTHEST and math.fabs(y) <= _FARTHEST:
+            moved[name] = replace(moved[name], x=float(x), y=float(y))
+    return moved
 
 
-def _relative(point: Point, start: Point, end: Point) -> Point:
-    """(share along, px across) the line from start to end."""
-    dx, dy = end[0] - start[0], end[1] - start[1]
-    length = math.hypot(dx, dy) or 1.0
-    px, py = point[0] - start[0], point[1] - start[1]
-    return ((px * dx + py * dy) / length**2, (py * dx - px * dy) / length)
+def _box_groups(view: CircuitView, boxes: dict[str, Box]) -> tuple[Group, ...]:
+    """A box around the members of each group; groups without a node drawn are left out."""
+    taken: set[str] = set()
+    groups = []
+    for number, (name, ids) in enumerate(view.groups):
+        members = tuple(id for id in dict.fromkeys(ids) if id in boxes and id not in taken)
+        taken.update(members)
+        if members:
+            around = _around([boxes[id] for id in members])
+            title = shorten(visible(name.strip()), LONGEST_NAME)
+            groups.append(Group(f"group:{number}", title, members, around))
+    return tuple(groups)
 
 
-def _with_label(route: Route, boxes: dict[str, Box], labels: list[Box], drawn: np.ndarray) -> Route:
-    """The route with its label on the spot that covers least."""
-    curve = _curve(route, boxes)
-    length = sum(math.dist(a, b) for a, b in pairwise(points_along(curve, 60)))
-    width = 6.8 * len(edge_label(route.edge)) + 8
-    spots = [
-        (share * length, Box(*point_at(curve, share * length), width, _LABEL_HEIGHT))
-        for share in _LABEL_SPOTS
-    ]
-
-    def covered(spot: tuple[float, Box]) -> float:
-        nodes_and_labels = sum(spot[1].overlap(other) for other in (*labels, *boxes.values()))
-        return nodes_and_labels + 4 * int(_inside(drawn, spot[1]).sum())
-
-    at, box = min(spots, key=covered)
-    labels.append(box)
-    return replace(route, label_at=round(at, 1))
-
-
-def _inside(points: np.ndarray, box: Box) -> np.ndarray:
-    across = abs(points[:, 0] - box.x) <= box.width / 2
-    return across & (abs(points[:, 1] - box.y) <= box.height / 2)
-
-
-def _points(route: Route, boxes: dict[str, Box]) -> np.ndarray:
-    return np.array(points_along(_curve(route, boxes)))
-
-
-def _curve(route: Route, boxes: dict[str, Box]) -> list[Point]:
-    source, target = boxes[route.edge.source], boxes[route.edge.target]
-    return route.curve((source.x, source.y), (target.x, target.y))
-
-
-def _quadratic(start: Point, control: Point, end: Point, t: float) -> Point:
-    a, b, c = (1 - t) ** 2, 2 * t * (1 - t), t * t
-    return (
-        a * start[0] + b * control[0] + c * end[0],
-        a * start[1] + b * control[1] + c * end[1],
-    )
+def _around(boxes: Sequence[Box]) -> Box:
+    left = min(box.x - box.width / 2 for box in boxes) - _GROUP_ROOM
+    right = max(box.x + box.width / 2 for box in boxes) + _GROUP_ROOM
+    top = min(box.y - box.height / 2 for box in boxes) - _GROUP_ROOM
+    bottom = max(box.y + box.height / 2 for box in boxes) + _GROUP_ROOM
+    return Box((left + right) / 2, (top + bottom) / 2, right - left, bottom - top)

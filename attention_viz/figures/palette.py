@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from attention_viz.records.circuit import Via
+from attention_viz.records.edge import Via
 from attention_viz.records.roles import Role
 
 SANS = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif'
@@ -41,17 +41,25 @@ class Theme:
     faint: str  # 0 of the sequential scale
     strong: str  # its 1
     missing: str  # not measured
-    via: dict[Via, str]
-    roles: dict[Role, str]
+    mlp: str
+    via: dict[Via, str]  # of arrow heads: not the colours of the signs
+    roles: dict[str, str]  # by name; see role_colour
+
+
+_UNCLEAR = "#5b6b82"
 
 
 # Dark enough for white ink on both themes.
 _ROLES = {
-    Role.PREVIOUS_TOKEN: "#2563eb",
-    Role.DUPLICATE_TOKEN: "#7a57d1",
-    Role.INDUCTION: "#b8560b",
-    Role.ANSWER: "#0b7d6e",
-    Role.UNCLEAR: "#5b6b82",
+    "previous token": "#2563eb",
+    "duplicate token": "#7a57d1",
+    "induction": "#b8560b",
+    "attends to the answer": "#0b7d6e",
+    "name mover": "#0c5132",
+    "negative name mover": "#9c0451",
+    "S-inhibition": "#641188",
+    "backup": "#312a9e",
+    "unclear": _UNCLEAR,
 }
 
 LIGHT = Theme(
@@ -72,11 +80,13 @@ LIGHT = Theme(
     faint="#f1f5f6",
     strong="#0f766e",
     missing="#ffffff",
+    mlp="#6b5300",
     via={
-        Via.Q: "#d97706",
-        Via.K: "#2563eb",
-        Via.V: "#0f766e",
-        Via.LOGITS: "#475569",
+        Via.Q: "#c026a8",
+        Via.K: "#12805c",
+        Via.V: "#5a2a06",
+        Via.MLP: "#7c6fd6",
+        Via.LOGITS: "#111827",
         Via.ATTENTION: "#8b93a1",
     },
     roles=_ROLES,
@@ -100,11 +110,13 @@ DARK = Theme(
     faint="#202834",
     strong="#4fc3b2",
     missing="#171c26",
+    mlp="#6b5300",
     via={
-        Via.Q: "#f2a65a",
-        Via.K: "#7ba6ff",
-        Via.V: "#4fbfae",
-        Via.LOGITS: "#b6c2d3",
+        Via.Q: "#f472d0",
+        Via.K: "#34d399",
+        Via.V: "#f7ee6b",
+        Via.MLP: "#b2a5f5",
+        Via.LOGITS: "#f1f5f9",
         Via.ATTENTION: "#76829a",
     },
     roles=_ROLES,
@@ -158,6 +170,16 @@ def sign_colour(value: float, theme: str = "light") -> str:
     """The diverging scale's end on the value's side."""
     colours = theme_of(theme)
     return colours.positive if value > 0 else colours.negative
+
+
+def see_through(colour: str, share: float) -> str:
+    """ "#rrggbb" as CSS with an opacity from 0 to 1."""
+    return f"rgba({', '.join(str(channel) for channel in _channels(colour))}, {share:g})"
+
+
+def role_colour(role: Role, theme: str = "light") -> str:
+    """A node's colour; that of "unclear" for a role without its own."""
+    return theme_of(theme).roles.get(role.value, _UNCLEAR)
 
 
 def ink_on(background: str) -> str:

@@ -51,7 +51,7 @@ class Decoder:
         use_our_attention(hf, implementation)
         fuse_activations(hf)
         self.settings = _read_settings(hf)
-        parts = _Parts(hf, self.settings)
+        parts = self.part = _Parts(hf, self.settings)  # modules by TransformerLens' names
         self.embedding: nn.Module = parts("embed")
         self.blocks: nn.ModuleList = parts("blocks")
         self.final_norm: nn.Module = parts("ln_final")
@@ -112,15 +112,41 @@ class Decoder:
             pattern=(lambda _, weights: run.pattern.append(weights)) if patterns else None,
         )
         with self._keeping_calls(run), listening(listener):
-            self.hf(input_ids=ids.to(self.device), use_cache=False, logits_to_keep=1)
+            self.run_blocks(ids)
         return run
+
+    def run_blocks(self, ids: Int[Tensor, "batch pos"]) -> None:
+        """The model without its unembedding, for what hooks and listeners hear on the way."""
+        self.hf.base_model(input_ids=ids.to(self.device), use_cache=False)
+
+    @torch.no_grad()
+    def embed(self, ids: Int[Tensor, "batch pos"]) -> Float[Tensor, "batch pos d_model"]:
+        """The residual stream that enters the first block."""
+
+        class Entered(Exception):
+            pass
+
+        entered: list[Tensor] = []
+
+        def stop(_, args, kwargs):
+            entered.append(kwargs["hidden_states"] if "hidden_states" in kwargs else args[0])
+            raise Entered
+
+        hook = self.blocks[0].register_forward_pre_hook(stop, with_kwargs=True)
+        try:
+            self.run_blocks(ids)
+        except Entered:
+            return entered[0]
+        finally:
+            hook.remove()
+        raise AssertionError("the first block was never called")
 
     def call_block(
         self, layer: int, residual: Float[Tensor, "batch pos d_model"], run: Run
     ) -> Float[Tensor, "batch pos d_model"]:
         """Call a block whole, with every other argument as in `run` (of batch 1)."""
         args, kwargs = run.calls[layer]
-        return _tensor(self.blocks[layer](residual, *args, **kwargs))
+        return first_tensor(self.blocks[layer](residual, *args, **kwargs))
 
     def call_last_block(
         self, residual: Float[Tensor, "batch pos d_model"], run: Run, position: int
@@ -131,6 +157,10 @@ class Decoder:
             return self.call_block(self.layers - 1, residual, run)[:, position]
         finally:
             _read_at.reset(token)
+
+    def has_part(self, name: str) -> bool:
+        """Whether the blocks have a part of that TransformerLens name ("ln2", "mlp")."""
+        return self.part.has("blocks", name)
 
     def need_attention(self, what: str) -> None:
         """Raises BadInput where this model's attention can't be reached, only its heads' z."""
@@ -190,7 +220,7 @@ class Decoder:
             run.calls.append((tuple(args[1:]), kwargs))
 
         def keep_last(block, args, output):
-            run.residual.append(_tensor(output))
+            run.residual.append(first_tensor(output))
 
         hooks = [b.register_forward_pre_hook(keep, with_kwargs=True) for b in self.blocks]
         hooks.append(self.blocks[-1].register_forward_hook(keep_last))
@@ -250,6 +280,6 @@ def _read_settings(hf: nn.Module):
         ) from error
 
 
-def _tensor(output) -> Tensor:
+def first_tensor(output) -> Tensor:
     """Some families' blocks return a tuple."""
     return output[0] if isinstance(output, tuple) else output

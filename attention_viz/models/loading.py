@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -13,6 +14,7 @@ from transformers.utils import logging as transformers_logging
 
 from attention_viz.models.decoder import Decoder
 from attention_viz.models.self_test import run_self_test
+from attention_viz.models.streams import Streams
 from attention_viz.models.vocabulary import Vocabulary
 from attention_viz.records.errors import BadInput, ModelUnavailable
 from attention_viz.records.model import ModelEntry, ModelInfo, SelfCheck
@@ -31,6 +33,11 @@ class LoadedModel:
     info: ModelInfo
     decoder: Decoder
     vocabulary: Vocabulary
+
+    @cached_property
+    def streams(self) -> Streams:
+        """The decoder with its readers told apart. Raises BadInput where that can't be done."""
+        return Streams(self.decoder)
 
 
 def load_model(

@@ -1,5 +1,6 @@
 """Between text and tokens: what the model reads, and single tokens by their text."""
 
+import re
 from functools import cached_property
 
 from attention_viz.records.errors import BadInput
@@ -7,6 +8,7 @@ from attention_viz.records.question import PromptTokens, Question
 from attention_viz.records.tokens import Token, Tokens, show
 
 BOS_TEXT = "⟨bos⟩"
+_BYTE = re.compile(r"<0x[0-9A-Fa-f]{2}>")
 
 
 class Vocabulary:
@@ -113,17 +115,23 @@ class Vocabulary:
     @cached_property
     def _texts(self) -> list[str]:
         """Text of every id. Pieces that are not whole characters are shown as ⟨piece⟩."""
-        pieces = self._tokenizer.convert_ids_to_tokens(list(range(self.size)))
         texts = self._tokenizer.batch_decode(
             [[id] for id in range(self.size)], clean_up_tokenization_spaces=False
         )
-        return [_readable(text, piece) for text, piece in zip(texts, pieces, strict=True)]
+        return [_readable(text, piece) for text, piece in zip(texts, self._pieces, strict=True)]
+
+    @cached_property
+    def _pieces(self) -> list[str | None]:
+        """What the tokenizer itself calls every id."""
+        return self._tokenizer.convert_ids_to_tokens(list(range(self.size)))
 
     @cached_property
     def _ids(self) -> dict[str, int]:
         ids: dict[str, int] = {}
-        for id, text in enumerate(self._texts):
-            ids.setdefault(text, id)
+        # A raw byte ("<0x34>") reads like the character ("4"), but is never how text is tokenized.
+        is_byte = [bool(_BYTE.fullmatch(piece or "")) for piece in self._pieces]
+        for id in sorted(range(self.size), key=lambda id: (is_byte[id], id)):
+            ids.setdefault(self._texts[id], id)
         return ids
 
 

@@ -1,7 +1,8 @@
-"""The circuit view: the selected heads as a measured graph, beside lens, top tokens and parts.
+"""The circuit view: a measured graph, its proof, and lens, top tokens and parts beside it.
 
-Solid edges were measured by direct path patching; dashed ones are attention weights. A small
-model's circuit is measured as soon as heads are chosen, a large one's in the background.
+Solid edges were measured by direct path patching, dotted ones are gradient estimates, dashed ones
+attention weights. A small model's circuit is measured as soon as it is chosen, a large one's in the
+background.
 """
 
 import time
@@ -12,13 +13,23 @@ from dash import Dash, Input, Output, State, dcc, html, no_update
 
 from attention_viz.exports.tables import contributions_table, edges_table, nodes_table
 from attention_viz.figures.circuit import draw_circuit, legend, stylesheet
-from attention_viz.panels import circuit_export, circuit_side, ids
+from attention_viz.panels import (
+    circuit_compare,
+    circuit_drawing,
+    circuit_export,
+    circuit_proof,
+    circuit_side,
+    circuit_source,
+    ids,
+)
 from attention_viz.panels.circuit_detail import find_part, show_part
-from attention_viz.panels.circuit_numbers import smallest_of
+from attention_viz.panels.circuit_numbers import NOTHING, draw_sign, smallest_of
+from attention_viz.panels.circuit_source import known_circuit
 from attention_viz.panels.common import ask, card, empty, explain, stale, state_of, toast
 from attention_viz.panels.downloads import csv_button, offer_csv
 from attention_viz.panels.news import submitted
-from attention_viz.panels.requests import circuit_request
+from attention_viz.panels.pairs import ask_pairs
+from attention_viz.panels.requests import attribution_request, circuit_request
 from attention_viz.panels.results import (
     Found,
     ending,
@@ -29,7 +40,9 @@ from attention_viz.panels.results import (
     recall,
 )
 from attention_viz.panels.tables import fold, table
-from attention_viz.records.circuit import Circuit
+from attention_viz.records.attribution import Method
+from attention_viz.records.circuit import Circuit, CircuitRequest
+from attention_viz.records.circuit_view import PLAIN_VIEW, CircuitView
 from attention_viz.records.errors import AttentionVizError
 from attention_viz.records.page import PageState
 
@@ -38,18 +51,25 @@ _FEW_HEADS = 12
 _HEIGHT = 420  # px of the graph, until the browser has fitted it
 _SHARE = 0.02  # edges weaker than this share of the strongest are not drawn at first
 _ASKED = "circuit-asked"
-# Cytoscape zooms to infinity when it fits an empty graph, and never comes back.
-_NOTHING = [
-    {"data": {"id": "nothing", "label": ""}, "position": {"x": 0, "y": 0}, "classes": "guide"}
-]
 _STALE = "Of an older prompt, selection or intervention. Measure again to bring it up to date."
-_CALLED_BY = (ids.VIEW, ids.QUESTION, ids.HEADS, ids.ABLATION, ids.THEME, ids.JOB_NEWS)
+_CALLED_BY = (
+    ids.VIEW,
+    ids.QUESTION,
+    ids.HEADS,
+    ids.ABLATION,
+    ids.CIRCUIT,
+    ids.DRAWING,
+    ids.THEME,
+    ids.JOB_NEWS,
+)
 
 
 def layout() -> html.Div:
     tools = html.Span([_measure_button(), circuit_export.menu()])
     graph = card(
         "Circuit",
+        circuit_source.layout(),
+        circuit_proof.sentence(),
         html.Div(id="circuit-status"),
         html.Div(_graph(), id="circuit-figure", hidden=True),
         _tables(),
@@ -57,9 +77,11 @@ def layout() -> html.Div:
         dcc.Store(id=_ASKED),
         note=html.Span(id="circuit-note"),
         tools=tools,
-        className="view-main",
     )
-    return html.Div([graph, circuit_side.layout()], className="view-columns circuit-columns")
+    main = html.Div(
+        [graph, circuit_proof.layout(), circuit_compare.layout()], className="view-main"
+    )
+    return html.Div([main, circuit_side.layout()], className="view-columns circuit-columns")
 
 
 def _measure_button() -> html.Button:
@@ -86,7 +108,7 @@ def _graph() -> list[Any]:
     )
     graph = cyto.Cytoscape(
         id="circuit-graph",
-        elements=_NOTHING,
+        elements=NOTHING,
         stylesheet=stylesheet(),
         layout={"name": "preset", "fit": True, "padding": 14},
         minZoom=0.2,
@@ -98,6 +120,7 @@ def _graph() -> list[Any]:
     )
     return [
         html.Div(hide, className="controls"),
+        circuit_drawing.layout(),
         graph,
         html.Div(id="circuit-detail", className="circuit-detail"),
         html.Div(id="circuit-legend", className="circuit-legend"),
@@ -115,8 +138,12 @@ def register(app: Dash, workbench: Any) -> None:
     tables = {"edges": edges_table, "nodes": nodes_table, "contributions": contributions_table}
     for name, make in tables.items():
         offer_csv(app, name, lambda state, make=make: make(known_circuit(workbench, state)))
+    circuit_source.register(app, workbench)
+    circuit_drawing.register(app, workbench)
     circuit_side.register(app, workbench)
-    circuit_export.register(app, lambda state: known_circuit(workbench, state))
+    circuit_proof.register(app, workbench)
+    circuit_compare.register(app, workbench)
+    circuit_export.register(app, workbench)
     _register_graph(app, workbench)
     _register_detail(app, workbench)
 
@@ -164,14 +191,15 @@ def _register_graph(app: Dash, workbench: Any) -> None:
         State(ids.PAGE, "data"),
         prevent_initial_call=True,
     )
-    def draw_graph(view, _question, _heads, _ablation, _theme, news, share, shown, page):
+    def draw_graph(view, _question, _heads, _ablation, _circuit, _drawing, _theme, news, *rest):
+        share, shown, page = rest
         if view != "circuit":
             return (no_update,) * 11
         state = state_of(page)
         found, is_stale = find_circuit(workbench, state, (shown or {}).get("job"))
         if is_only_news() and not is_about(news, found.job):
             return (no_update,) * 11
-        return show_circuit(found, is_stale, state, share)
+        return show_circuit(found, is_stale, state, share, instead=missing(workbench, state))
 
 
 def _register_detail(app: Dash, workbench: Any) -> None:
@@ -190,7 +218,8 @@ def _register_detail(app: Dash, workbench: Any) -> None:
         found, _ = recall(workbench, circuit_request(state), (shown or {}).get("job"))
         if found.record is None:
             return None
-        return show_part(found.record, find_part(found.record, newest(node, edge)))
+        part = find_part(found.record, newest(node, edge))
+        return show_part(workbench, state, found.record, part)
 
 
 def newest(node: Any, edge: Any) -> Any:
@@ -201,12 +230,30 @@ def newest(node: Any, edge: Any) -> Any:
 
 def find_circuit(workbench: Any, state: PageState, shown: str | None) -> tuple[Found, bool]:
     """The circuit of the page, measured at once where that is quick."""
-    if not state.heads:
+    if missing(workbench, state) is not None:
         return Found(), False
-    found, is_stale = recall(workbench, circuit_request(state), shown)
-    if (found.record is None or is_stale) and found.job is None and is_quick(workbench, state):
-        return Found(error_or(lambda: ask(workbench, circuit_request(state)))), False
+    request = circuit_request(state)
+    found, is_stale = recall(workbench, request, shown)
+    is_missing = found.record is None or is_stale
+    if is_missing and found.job is None and is_quick(workbench, state):
+        return Found(error_or(lambda: ask(workbench, request))), False
     return found, is_stale
+
+
+def missing(workbench: Any, state: PageState) -> Any:
+    """What stands in the graph's place where there is nothing to measure yet."""
+    if state.source == "heads":
+        return None if state.heads else _teach_heads()
+    if state.source == "given" and not state.given_edges:
+        return empty(
+            "No circuit imported yet.",
+            "Paste heads, or choose a file: JSON of this page or of EAP-IG.",
+        )
+    try:
+        ask_pairs(workbench, state)
+    except AttentionVizError as error:
+        return explain(error)
+    return None
 
 
 def error_or(measure: Any) -> Any:
@@ -224,30 +271,38 @@ def is_quick(workbench: Any, state: PageState) -> bool:
     except AttentionVizError:
         return True
     is_small = status.info is None or status.info.parameters <= _SMALL_MODEL
-    return is_small and len(state.heads) <= _FEW_HEADS
+    if state.source == "heads":
+        return is_small and len(state.heads) <= _FEW_HEADS
+    if state.source == "scores" and workbench.cached(attribution_request(state)) is not None:
+        return True  # cutting known scores takes no runs
+    # Every edge patched takes some thousand runs a pair, even in a small model.
+    is_single = not state.pairs or state.method != Method.EXACT.value
+    return is_small and is_single
 
 
-def known_circuit(workbench: Any, state: PageState) -> Circuit:
-    """The circuit that belongs to the page; what is not known yet is measured."""
-    return ask(workbench, circuit_request(state))
-
-
-def show_circuit(found: Found, is_stale: bool, state: PageState, share: float | None = 0) -> tuple:
+def show_circuit(
+    found: Found,
+    is_stale: bool,
+    state: PageState,
+    share: float | None = 0,
+    *,
+    instead: Any = None,
+) -> tuple:
     """All that the graph's card shows; see the outputs of its callback.
 
-    Edges below `share` of the strongest measured one are not drawn.
+    Edges below `share` of the strongest are not drawn; `instead` stands where nothing can be.
     """
     job, record = found.job, found.record
     shown = {"job": None if job is None else job.id, "at": time.time()}
     is_measured = isinstance(record, Circuit)
     # The button is there where there is something to measure and nobody measures it.
-    is_button_hidden = not state.heads or found.is_active or (is_measured and not is_stale)
+    is_button_hidden = instead is not None or found.is_active or (is_measured and not is_stale)
     if not is_measured:
-        status = _status(found, state)
+        status = _status(found) if instead is None else instead
         styles = stylesheet(state.theme)
         return (
             status,
-            _NOTHING,
+            NOTHING,
             styles,
             True,
             None,
@@ -261,10 +316,10 @@ def show_circuit(found: Found, is_stale: bool, state: PageState, share: float | 
     smallest = smallest_of(record, share)
     return (
         stale(None, _STALE) if is_stale else ending(job),
-        draw_circuit(record, state.theme, smallest),
+        draw_circuit(record, state.theme, smallest, state.circuit_view),
         stylesheet(state.theme),
         False,
-        show_legend(record, state.theme, smallest),
+        show_legend(record, state.theme, smallest, state.circuit_view),
         describe(record),
         table(*edges_table(record), "Edges of the circuit"),
         table(*nodes_table(record), "Nodes of the circuit"),
@@ -274,31 +329,32 @@ def show_circuit(found: Found, is_stale: bool, state: PageState, share: float | 
     )
 
 
-def _status(found: Found, state: PageState) -> Any:
-    if not state.heads:
-        find = event_button("Find heads", ids.SEARCH_ASKED, className="btn primary small")
-        hint = "Pick heads in the grid, or let a search find those that change the answer."
-        return html.Div([empty("No heads selected yet.", hint), find], className="teach")
+def _teach_heads() -> html.Div:
+    find = event_button("Find heads", ids.SEARCH_ASKED, className="btn primary small")
+    hint = "Pick heads in the grid, or let a search find those that change the answer."
+    return html.Div([empty("No heads selected yet.", hint), find], className="teach")
+
+
+def _status(found: Found) -> Any:
     if isinstance(found.record, AttentionVizError):
         return explain(found.record)
     if found.is_active:
         return progress(found.job)
-    hint = "Press Measure the circuit: every edge is measured by running the model again."
+    hint = "Press Measure the circuit: the model is run again for it, in the background."
     return ending(found.job) or empty("This circuit was not measured yet.", hint)
 
 
 def describe(circuit: Circuit) -> str:
-    return f"{circuit.request.ablation.label} ablation"
+    if isinstance(circuit.request, CircuitRequest):
+        return f"{circuit.request.ablation.label} ablation"
+    return f"{circuit.request.label} · {circuit.request.pairs.label}"
 
 
-def show_legend(circuit: Circuit, theme: str, smallest: float) -> list[Any]:
+def show_legend(
+    circuit: Circuit, theme: str, smallest: float, view: CircuitView = PLAIN_VIEW
+) -> list[Any]:
     """The legend's signs as HTML; long notes below the signs."""
-    items = legend(circuit, theme, smallest)
-    signs = [_sign(item) for item in items if item["mark"] != "note"]
+    items = legend(circuit, theme, smallest, view)
+    signs = [draw_sign(item) for item in items if item["mark"] != "note"]
     notes = [html.P(item["text"], className="note") for item in items if item["mark"] == "note"]
     return [html.Div(signs, className="legend-signs"), *notes]
-
-
-def _sign(item: dict[str, str]) -> html.Span:
-    mark = html.I(className=f"sign {item['mark']}", style={"color": item["colour"]})
-    return html.Span([mark, item["text"]], className="legend-item")

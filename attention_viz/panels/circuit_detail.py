@@ -2,18 +2,58 @@
 
 from typing import Any
 
-from dash import html
+from dash import Dash, Input, Output, Patch, State, dcc, html, no_update
 
-from attention_viz.panels.common import head_chip, number
+from attention_viz.figures.circuit_legend import difference_of
+from attention_viz.panels import ids
+from attention_viz.panels.circuit_lines import at, edge_list, logits, node_button, signed
+from attention_viz.panels.circuit_node import show_node
+from attention_viz.panels.common import number, state_of, toast
+from attention_viz.panels.results import event_button
 from attention_viz.panels.tables import facts
-from attention_viz.records.circuit import Circuit, CircuitEdge, CircuitNode, Via
+from attention_viz.records.attribution import Direction
+from attention_viz.records.circuit import (
+    Circuit,
+    CircuitEdge,
+    CircuitNode,
+    CircuitRequest,
+    CutRequest,
+)
+from attention_viz.records.edge import EdgeId, Via
+from attention_viz.records.errors import AttentionVizError
+from attention_viz.records.page import PageState
 
+_EXACT_ASKED = "circuit-exact-asked"  # {edge: "L0H1->L2H3.K", at: ms}
 _INPUT = {
     Via.Q: "its queries only",
     Via.K: "its keys only",
     Via.V: "its values only",
-    Via.LOGITS: "the read-out only",
 }
+
+
+def stores() -> list[dcc.Store]:
+    """What the view has to hold for the detail's buttons."""
+    return [dcc.Store(id=_EXACT_ASKED)]
+
+
+def register(app: Dash, workbench: Any) -> None:
+    @app.callback(
+        Output(ids.PAGE, "data", allow_duplicate=True),
+        Output(ids.TOAST, "data", allow_duplicate=True),
+        Input(_EXACT_ASKED, "data"),
+        State(ids.PAGE, "data"),
+        prevent_initial_call=True,
+    )
+    def measure_exactly(asked, page):
+        try:
+            edge = str(EdgeId.parse(str((asked or {}).get("edge"))))
+            if edge in state_of(page).exact:
+                return no_update, no_update
+        except AttentionVizError as error:
+            return no_update, toast(error)
+        change = Patch()
+        change["exact"].append(edge)
+        return change, no_update
 
 
 def find_part(circuit: Circuit, clicked: Any) -> CircuitNode | CircuitEdge | None:
@@ -30,65 +70,53 @@ def find_part(circuit: Circuit, clicked: Any) -> CircuitNode | CircuitEdge | Non
     return None
 
 
-def show_part(circuit: Circuit, part: CircuitNode | CircuitEdge | None) -> html.Div:
-    """Its numbers; of the whole circuit where nothing was clicked."""
-    if isinstance(part, CircuitEdge):
-        return _show_edge(circuit, part)
+def show_part(
+    workbench: Any, state: PageState, circuit: Circuit, part: CircuitNode | CircuitEdge | None
+) -> html.Div:
+    """Its numbers; of the whole circuit where nothing was clicked. A node is measured now."""
     if part is None:
-        return _show_whole(circuit)
-    show = {"head": _show_head, "token": _show_token, "output": _show_output}[part.kind]
-    return html.Div(show(circuit, part), className="detail")
+        shown = _show_whole(circuit)
+    elif isinstance(part, CircuitEdge):
+        shown = _show_edge(state, circuit, part)
+    elif part.kind == "token":
+        shown = _show_token(state, circuit, part)
+    elif part.kind == "output":
+        shown = _show_output(state, circuit, part)
+    else:
+        shown = show_node(workbench, state, circuit, part)
+    return html.Div(shown, className="detail")
 
 
-def _show_whole(circuit: Circuit) -> html.Div:
-    heads = len(circuit.request.heads)
-    measured = sum(edge.via.is_measured for edge in circuit.edges)
-    return html.Div(
-        [
-            _difference(circuit),
-            facts(
-                ("heads", str(heads)),
-                ("edges measured", str(measured)),
-                ("runs", f"{circuit.evaluations:,}"),
-                ("took", f"{number(circuit.seconds, 2)} s"),
-            ),
-            html.P(
-                "Click a node or an edge for its numbers; drag a node to move it.", className="note"
-            ),
-        ],
-        className="detail",
-    )
-
-
-def _difference(circuit: Circuit) -> html.Dl:
-    answer, distractor = circuit.answer.shown, circuit.distractor.shown
-    return facts(
-        (f"logit {answer} − {distractor}, clean", f"{_signed(circuit.baseline)} logits"),
-        ("all these heads ablated", f"{_signed(circuit.ablated)} logits"),
-    )
-
-
-def _show_head(circuit: Circuit, node: CircuitNode) -> list[Any]:
-    written = (
-        "not measured" if node.contribution is None else f"{_signed(node.contribution)} logits"
-    )
-    numbers = [("direct contribution", written), *_role_facts(node)]
+def _show_whole(circuit: Circuit) -> list[Any]:
+    causal = circuit.causal_edges
+    exact = sum(edge.is_exact for edge in causal)
+    mlps = sum(node.kind == "mlp" for node in circuit.nodes)
+    pairs = [("pairs", f"{circuit.pairs}, numbers are means")] if circuit.pairs > 1 else []
     return [
-        html.H4(["Head ", head_chip(node.head)]),
-        facts(*numbers),
-        _list("writes to", [e for e in circuit.edges if e.source == node.id], circuit),
-        _list("reads from", [e for e in circuit.edges if e.target == node.id], circuit),
+        _difference(circuit),
+        facts(
+            *pairs,
+            ("heads", str(len(circuit.heads))),
+            *([("MLPs", str(mlps))] if mlps else []),
+            ("edges measured", str(exact)),
+            *([("edges estimated", str(len(causal) - exact))] if exact < len(causal) else []),
+            ("runs", f"{circuit.evaluations:,}"),
+            ("took", f"{number(circuit.seconds, 2)} s"),
+        ),
+        html.P(
+            "Click a node or an edge for its numbers; drag a node to move it.", className="note"
+        ),
     ]
 
 
-def _role_facts(node: CircuitNode) -> list[tuple[str, str]]:
-    if node.role is None:
-        return [("role", "not measured")]
-    scores = [(f"{role.value} score", number(score, 2)) for role, score in node.role.scores]
-    return [("role", node.role.role.value), *scores]
+def _difference(circuit: Circuit) -> html.Dl:
+    rows = [(f"logit {difference_of(circuit)}, clean", logits(circuit.baseline))]
+    if isinstance(circuit.request, CircuitRequest) or circuit.ablated is not None:
+        rows.append(("all these heads ablated", logits(circuit.ablated)))
+    return facts(*rows)
 
 
-def _show_token(circuit: Circuit, node: CircuitNode) -> list[Any]:
+def _show_token(state: PageState, circuit: Circuit, node: CircuitNode) -> list[Any]:
     token = circuit.tokens.items[node.position]
     read_out = html.Button(
         "Read out here",
@@ -96,83 +124,128 @@ def _show_token(circuit: Circuit, node: CircuitNode) -> list[Any]:
         className="btn btn-sm",
         **{"data-position": str(node.position)},
     )
+    outgoing = [edge for edge in circuit.edges if edge.source == node.id]
     return [
         html.H4(["Token ", html.Code(node.label), " ", read_out]),
         facts(("position", str(node.position)), ("id", str(token.id))),
-        _list("attended to by", [e for e in circuit.edges if e.source == node.id], circuit),
+        edge_list("attended to by", outgoing, circuit, state),
     ]
 
 
-def _show_output(circuit: Circuit, node: CircuitNode) -> list[Any]:
+def _show_output(state: PageState, circuit: Circuit, node: CircuitNode) -> list[Any]:
     incoming = [edge for edge in circuit.edges if edge.target == node.id]
     return [
         html.H4("Output: the logit difference"),
         _difference(circuit),
-        _list("written by", incoming, circuit),
+        edge_list("written by", incoming, circuit, state),
     ]
 
 
-def _list(title: str, edges: list[CircuitEdge], circuit: Circuit) -> Any:
-    """Edges by size, the strongest first."""
-    if not edges:
-        return html.P(f"{title}: nothing in this circuit", className="note")
-    ordered = sorted(edges, key=lambda e: (not e.via.is_measured, -abs(e.value)))
-    is_in = title in ("reads from", "written by")
-    items = [
-        html.Li(_line(edge, edge.source if is_in else edge.target, circuit)) for edge in ordered
+# Edges
+
+
+def _show_edge(state: PageState, circuit: Circuit, edge: CircuitEdge) -> list[Any]:
+    ends = [
+        node_button(circuit, state, edge.source),
+        " → ",
+        node_button(circuit, state, edge.target),
     ]
-    return html.Div(
-        [html.Span(title, className="list-title"), html.Ul(items)], className="edge-list"
+    if not edge.via.is_causal:
+        return [html.H4(ends), html.P(_tell_weight(circuit, edge))]
+    told = [
+        html.B(f"{signed(edge.value)} logits"),
+        _tell_exact(circuit, edge) if edge.is_exact else _tell_estimate(circuit, edge),
+        _verdict(circuit, edge),
+        " A mean over the pairs." if circuit.pairs > 1 else "",
+        _shared_by(circuit, edge),
+    ]
+    return [html.H4(ends), html.P(told), _compared(circuit, edge), _exact_button(circuit, edge)]
+
+
+def _verdict(circuit: Circuit, edge: CircuitEdge) -> str:
+    if edge.value == 0:
+        return "This path changes nothing."
+    is_restored = not edge.is_exact and _is_denoised(circuit)
+    helps = (edge.value > 0) == is_restored
+    sign = "Negative" if edge.value < 0 else "Positive"
+    return (
+        f"{sign}: this path helps the answer." if helps else f"{sign}: it works against the answer."
     )
 
 
-def _line(edge: CircuitEdge, other: str, circuit: Circuit) -> list[Any]:
-    unit = edge.via.unit
-    value = _signed(edge.value) if edge.via.is_measured else number(edge.value, 2)
-    row = "" if edge.position is None else f", from {circuit.tokens.labels[edge.position]}"
-    via = "" if edge.via in (Via.LOGITS, Via.ATTENTION) else f" by its {edge.via.value}"
-    return [_name(other, circuit), f"{via} ", html.B(value), f" {unit}{row}"]
-
-
-def _name(node_id: str, circuit: Circuit) -> Any:
-    node = next(node for node in circuit.nodes if node.id == node_id)
-    if node.kind == "head":
-        return head_chip(node.head)
-    return html.Code(node.label) if node.kind == "token" else "the logits"
-
-
-def _show_edge(circuit: Circuit, edge: CircuitEdge) -> html.Div:
-    title = html.H4([_name(edge.source, circuit), " → ", _name(edge.target, circuit)])
-    if not edge.via.is_measured:
-        row = "" if edge.position is None else f" in the row of {_at(circuit, edge.position)}"
-        told = [
-            "Attention weight ",
-            html.B(number(edge.value, 3)),
-            f" of {edge.target}'s pattern{row}, clean run. No intervention was made on it.",
-        ]
-        return html.Div([title, html.P(told)], className="detail")
-    difference = f"{circuit.answer.shown} − {circuit.distractor.shown}"
-    told = [
-        html.B(f"{_signed(edge.value)} logits"),
-        f" is the change of the logit difference {difference} when the result of {edge.source} is "
-        f"replaced by {circuit.patched_with} in {_reader(edge)}, and the rest is run "
-        "(direct path patching, Goldowsky-Dill et al. 2023). ",
-        "Negative: this path helps the answer."
-        if edge.value < 0
-        else "Positive: it works against the answer.",
+def _tell_weight(circuit: Circuit, edge: CircuitEdge) -> list[Any]:
+    row = [] if edge.position is None else [" in the row of ", *at(circuit, edge.position)]
+    return [
+        "Attention weight ",
+        html.B(number(edge.value, 3)),
+        f" of {edge.target}'s pattern",
+        *row,
+        ", clean run. No intervention was made on it.",
     ]
-    return html.Div([title, html.P(told)], className="detail")
+
+
+def _tell_exact(circuit: Circuit, edge: CircuitEdge) -> str:
+    return (
+        f" is the change of the logit difference {difference_of(circuit)} when the result of "
+        f"{edge.source} is replaced by {circuit.patched_with} in {_reader(edge)}, and the rest is "
+        "run (direct path patching, Goldowsky-Dill et al. 2023). "
+    )
+
+
+def _tell_estimate(circuit: Circuit, edge: CircuitEdge) -> str:
+    is_restored = _is_denoised(circuit)
+    change = "restored" if is_restored else f"replaced by {circuit.patched_with}"
+    return (
+        f" is an estimate from gradients ({circuit.request.attribution.label}), not measured: the "
+        f"change of the logit difference {difference_of(circuit)}, to first order, if the result "
+        f"of {edge.source} were {change} in {_reader(edge)}. "
+    )
+
+
+def _is_denoised(circuit: Circuit) -> bool:
+    request = circuit.request
+    return isinstance(request, CutRequest) and request.attribution.direction is Direction.DENOISE
 
 
 def _reader(edge: CircuitEdge) -> str:
     if edge.via is Via.LOGITS:
         return "what the unembedding reads, and nowhere else"
+    if edge.via is Via.MLP:
+        return f"what {edge.target} reads"
     return f"what {edge.target} reads for {_INPUT[edge.via]}"
 
 
-def _at(circuit: Circuit, position: int) -> str:
-    return f"{circuit.tokens.labels[position]} ({position})"
+def _shared_by(circuit: Circuit, edge: CircuitEdge) -> str:
+    """Heads that share keys and values have this edge together."""
+    if circuit.graph is None:
+        return ""
+    heads = circuit.graph.heads_behind(circuit.edge_id(edge).reader)
+    if len(heads) == 1:
+        return ""
+    what = "keys" if edge.via is Via.K else "values"
+    return f" {', '.join(heads)} share these {what}: it is one edge for all of them."
 
 
-def _signed(value: float) -> str:
-    return number(value, 2, sign=True)
+def _compared(circuit: Circuit, edge: CircuitEdge) -> Any:
+    """The exact effect beside the estimate it replaced."""
+    if not edge.is_exact or edge.estimate is None:
+        return None
+    rows = [
+        ("measured", logits(edge.value)),
+        (f"estimated ({circuit.request.attribution.label})", logits(edge.estimate)),
+    ]
+    if not _is_denoised(circuit):  # where the estimate is of the same change
+        rows.append(("estimate − measured", logits(edge.estimate - edge.value)))
+    return facts(*rows)
+
+
+def _exact_button(circuit: Circuit, edge: CircuitEdge) -> Any:
+    if edge.is_exact:
+        return None
+    return event_button(
+        "Measure exactly",
+        _EXACT_ASKED,
+        {"edge": str(circuit.edge_id(edge))},
+        className="btn btn-sm",
+        title="Run the model with this path patched",
+    )

@@ -1,34 +1,31 @@
 """The circuit as a file, with its nodes where the page has them."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 
-from attention_viz.exports.circuit import SUFFIXES, export_circuit
+from attention_viz.exports.circuit import FORMATS, export_circuit
+from attention_viz.exports.script import script_of
 from attention_viz.panels import ids
 from attention_viz.panels.circuit_numbers import smallest_of
+from attention_viz.panels.circuit_source import known_circuit
 from attention_viz.panels.common import state_of, toast
+from attention_viz.panels.requests import attribution_request, proof_request
+from attention_viz.records.attribution import Attribution
 from attention_viz.records.circuit import Circuit
 from attention_viz.records.errors import AttentionVizError, BadInput
+from attention_viz.records.faithfulness import FaithfulnessResult
 from attention_viz.records.page import PageState
 
 _ITEM = "circuit-export"
+CODE = "py"
+FILES = FORMATS | {CODE: "code for this view, with TransformerLens"}
 _FARTHEST = 100_000  # px; nodes dragged farther are put where they belong
-_ABOUT = {
-    "png": "picture",
-    "svg": "vector picture",
-    "pdf": "vector picture",
-    "graphml": "Gephi, yEd, networkx",
-    "dot": "Graphviz",
-    "json": "everything measured",
-    "csv": "the edges",
-}
 
 
 def menu() -> html.Details:
-    items = [_item(suffix) for suffix in SUFFIXES]
+    items = [_item(suffix, about) for suffix, about in FILES.items()]
     return html.Details(
         [
             html.Summary("Export ▾", className="btn btn-sm"),
@@ -40,16 +37,16 @@ def menu() -> html.Details:
     )
 
 
-def _item(suffix: str) -> html.Button:
+def _item(suffix: str, about: str) -> html.Button:
     return html.Button(
-        [html.B(suffix.upper()), html.Small(_ABOUT[suffix])],
+        [html.B(suffix.upper()), html.Small(about)],
         id={"type": _ITEM, "suffix": suffix},
         type="button",
         className="menu-item",
     )
 
 
-def register(app: Dash, find: Callable[[PageState], Circuit]) -> None:
+def register(app: Dash, workbench: Any) -> None:
     @app.callback(
         Output("circuit-file", "data"),
         Output("circuit-menu", "open"),
@@ -65,32 +62,65 @@ def register(app: Dash, find: Callable[[PageState], Circuit]) -> None:
             return no_update, no_update, no_update
         try:
             suffix = ctx.triggered_id["suffix"]
-            return save_file(find, state_of(page), suffix, elements, share), False, no_update
+            return save_file(workbench, state_of(page), suffix, elements, share), False, no_update
         except AttentionVizError as error:
             return no_update, False, toast(error)
 
 
 def save_file(
-    find: Callable[[PageState], Circuit],
-    state: PageState,
-    suffix: str,
-    elements: Any,
-    share: float | None,
+    workbench: Any, state: PageState, suffix: str, elements: Any, share: float | None
 ) -> dict[str, Any]:
     """What the browser downloads. Raises BadInput where there is nothing to save."""
-    if suffix not in SUFFIXES:
+    if suffix not in FILES:
         raise BadInput(f"A circuit can't be saved as {suffix!r}.", "Choose one of the menu.")
-    if not state.heads:
-        raise BadInput("No heads are selected.", "Pick heads in the grid, or press Find heads.")
-    circuit = find(state)
-    places = positions_of(elements, circuit)
-    data = export_circuit(circuit, suffix, places, state.theme, smallest_of(circuit, share))
-    return dcc.send_bytes(data, f"circuit-{state.model.replace('/', '-')}.{suffix}")
+    circuit = known_circuit(workbench, state)
+    proof = known_proof(workbench, state, circuit)
+    name = f"circuit-{state.model.replace('/', '-')}.{suffix}"
+    if suffix == CODE:
+        pairs = None if state.source == "heads" else workbench.measure(circuit.request.pairs)
+        code = script_of(
+            circuit, source_of(workbench, state.model), pairs=pairs, faithfulness=proof
+        )
+        return dcc.send_bytes(code.encode(), name)
+    data = export_circuit(
+        circuit,
+        suffix,
+        positions_of(elements, circuit, state.hidden),
+        state.theme,
+        smallest_of(circuit, share),
+        view=state.circuit_view,
+        faithfulness=proof,
+        graph=circuit.graph,
+        attribution=_known_scores(workbench, state),
+        d_model=workbench.status(state.model).info.d_model,
+    )
+    return dcc.send_bytes(data, name)
 
 
-def positions_of(elements: Any, circuit: Circuit) -> dict[str, tuple[float, float]] | None:
-    """Where the page has this circuit's nodes; None unless it has all of them."""
-    known = {node.id for node in circuit.nodes}
+def source_of(workbench: Any, model: str) -> str:
+    """The folder or hub name that a script loads."""
+    return workbench.status(model).entry.source
+
+
+def known_proof(workbench: Any, state: PageState, circuit: Circuit) -> FaithfulnessResult | None:
+    """Faithfulness of the circuit where it was measured."""
+    if state.source == "heads" or not circuit.edge_ids:
+        return None
+    whole = workbench.cached(proof_request(state, circuit, True))
+    return whole or workbench.cached(proof_request(state, circuit, False))
+
+
+def _known_scores(workbench: Any, state: PageState) -> Attribution | None:
+    if state.source != "scores":
+        return None
+    return workbench.cached(attribution_request(state))
+
+
+def positions_of(
+    elements: Any, circuit: Circuit, hidden: tuple[str, ...] = ()
+) -> dict[str, tuple[float, float]] | None:
+    """Where the page has this circuit's nodes; None unless it has all that are not hidden."""
+    known = {node.id for node in circuit.nodes} - set(hidden)
     places = {}
     for element in elements if isinstance(elements, list) else []:
         name, place = _place_of(element)

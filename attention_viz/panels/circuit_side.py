@@ -8,6 +8,7 @@ from dash import Dash, Input, Output, State, html, no_update
 from attention_viz.figures.circuit import draw_contributions
 from attention_viz.figures.lens import draw_lens
 from attention_viz.panels import ids
+from attention_viz.panels.circuit_source import first_question
 from attention_viz.panels.common import ask, card, empty, explain, number, state_of
 from attention_viz.panels.downloads import csv_button
 from attention_viz.panels.lens import keep_read_out_visible, measure_ablated
@@ -15,6 +16,7 @@ from attention_viz.panels.lens_sentence import observe
 from attention_viz.panels.ranking import ranking
 from attention_viz.panels.requests import (
     ablation_request,
+    circuit_only_request,
     circuit_request,
     lens_request,
     prediction_request,
@@ -63,8 +65,31 @@ def register(app: Dash, workbench: Any) -> None:
 
 
 def _inputs() -> list[Input]:
-    names = (ids.VIEW, ids.QUESTION, ids.HEADS, ids.ABLATION, ids.THEME)
+    names = (ids.VIEW, ids.QUESTION, ids.HEADS, ids.ABLATION, ids.THEME, "circuit-shown")
     return [Input(name, "data") for name in names]
+
+
+def aside(workbench: Any, state: PageState) -> tuple[PageState, Circuit | None]:
+    """The page as these views ask it, and the circuit where one was cut or imported.
+
+    Beside such a circuit the question is its first pair's, and what is ablated are its heads.
+    """
+    if state.source == "heads":
+        return state, None
+    question = first_question(workbench, state)
+    circuit = workbench.cached(circuit_request(state))
+    heads = circuit.heads if isinstance(circuit, Circuit) else ()
+    kind = state.edge_kind
+    asked = state.change(
+        prompt=question.prompt,
+        counterfactual=question.counterfactual or "",
+        position=question.position,
+        answer=question.answer,
+        distractor=question.distractor,
+        heads=tuple(str(head) for head in heads),
+        kind=kind,
+    )
+    return asked, circuit if isinstance(circuit, Circuit) else None
 
 
 def _register_lens(app: Dash, workbench: Any) -> None:
@@ -77,7 +102,7 @@ def _register_lens(app: Dash, workbench: Any) -> None:
         State(ids.PAGE, "data"),
         prevent_initial_call=True,
     )
-    def draw(view, _question, _heads, _ablation, _theme, width, page):
+    def draw(view, _question, _heads, _ablation, _theme, _shown, width, page):
         return (
             show_lens(workbench, state_of(page), width) if view == "circuit" else (no_update,) * 3
         )
@@ -91,7 +116,7 @@ def _register_top(app: Dash, workbench: Any) -> None:
         State(ids.PAGE, "data"),
         prevent_initial_call=True,
     )
-    def rank(view, _question, _heads, _ablation, _theme, page):
+    def rank(view, _question, _heads, _ablation, _theme, _shown, page):
         return show_top(workbench, state_of(page)) if view == "circuit" else (no_update,) * 2
 
 
@@ -115,6 +140,7 @@ def _register_bars(app: Dash, workbench: Any) -> None:
 def show_lens(workbench: Any, state: PageState, width: int | None = None) -> tuple:
     """Figure, whether it is hidden, and the sentences (or why there is nothing)."""
     try:
+        state, _ = aside(workbench, state)
         lens = ask(workbench, lens_request(state))
     except AttentionVizError as error:
         return no_update, True, explain(error)
@@ -131,21 +157,33 @@ def draw_narrow(lens: LogitLens, theme: str, width: int) -> go.Figure:
 
 
 def show_top(workbench: Any, state: PageState) -> tuple:
-    """The next tokens, clean and ablated, and what ablated means here."""
+    """The next tokens: clean, with the heads ablated, and of a cut circuit alone."""
     try:
-        if not state.heads:
-            return draw_top(ask(workbench, prediction_request(state))), "clean run"
-        result: AblationResult = ask(workbench, ablation_request(state))
+        asked, circuit = aside(workbench, state)
+        if not asked.heads:
+            return draw_top(ask(workbench, prediction_request(asked))), "clean run"
+        result: AblationResult = ask(workbench, ablation_request(asked))
+        alone = None
+        if circuit is not None and circuit.edge_ids:
+            alone = ask(workbench, circuit_only_request(state, circuit))
     except AttentionVizError as error:
         return explain(error), ""
     note = f"KL {number(result.kl, 2)} nats, {result.request.ablation.label} ablation of all"
-    return draw_top(result.clean, result.ablated), note
+    if circuit is not None:
+        which = "first pair; " if circuit.pairs > 1 else ""
+        note = f"{which}{result.request.ablation.label}"
+    return draw_top(result.clean, result.ablated, alone), note
 
 
-def draw_top(clean: Prediction, ablated: Prediction | None = None) -> html.Div:
+def draw_top(
+    clean: Prediction, ablated: Prediction | None = None, alone: Prediction | None = None
+) -> html.Div:
     columns = [html.Div([html.H4("clean"), ranking(clean.top, _TOP)])]
     if ablated is not None:
-        columns.append(html.Div([html.H4("ablated"), ranking(ablated.top, _TOP, "ablated")]))
+        title = "ablated" if alone is None else "its heads ablated"
+        columns.append(html.Div([html.H4(title), ranking(ablated.top, _TOP, "ablated")]))
+    if alone is not None:
+        columns.append(html.Div([html.H4("circuit only"), ranking(alone.top, _TOP)]))
     return html.Div(columns, className="two-rankings")
 
 
@@ -153,6 +191,8 @@ def show_contributions(circuit: Any, theme: str) -> tuple:
     """Figure, whether it is hidden, and what it says."""
     if not isinstance(circuit, Circuit):
         return no_update, True, empty("Measured with the circuit.")
+    if not circuit.contributions:
+        return no_update, True, empty("Of one prompt only, not of a family of pairs.")
     told = (
         "What each component writes straight to the logits, the final norm's scale held fixed. "
         "All of them and the unembedding bias add up to the clean logit difference."

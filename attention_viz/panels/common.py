@@ -9,6 +9,7 @@ from dash import html
 from attention_viz.records.errors import AttentionVizError, BadInput
 from attention_viz.records.ids import HeadId
 from attention_viz.records.page import PageState
+from attention_viz.records.pairs import PairsRequest
 from attention_viz.records.tokens import Token
 
 
@@ -28,7 +29,7 @@ def ask(workbench: Any, request: Any) -> Any:
     it is there), and AttentionVizError for what a person can put right.
     """
     question = request.question
-    if not question.prompt:
+    if not question.prompt and not _names_pairs(request):
         raise BadInput("Nothing was run yet.", "Type a prompt and press Run.")
     status = workbench.status(question.model)
     if status.state == "failed":
@@ -36,6 +37,12 @@ def ask(workbench: Any, request: Any) -> Any:
     if status.state != "ready":
         raise NotReady(loading_text(status.entry.name, status.message))
     return workbench.measure(request)
+
+
+def _names_pairs(request: Any) -> bool:
+    """Whether a request brings prompts of its own: a family's, or given ones."""
+    pairs = request if isinstance(request, PairsRequest) else getattr(request, "pairs", None)
+    return isinstance(pairs, PairsRequest) and bool(pairs.family or pairs.given)
 
 
 def show(workbench: Any, request: Any, draw: Callable[[Any], Any]) -> Any:

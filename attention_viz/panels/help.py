@@ -13,7 +13,8 @@ _PARTS = (
     (
         "Prompt",
         "What the model continues. The counterfactual, where there is one, has as many "
-        "tokens and another answer; resample ablation and path patching take values from it.",
+        "tokens and another answer; resample ablation and path patching take values from it. "
+        "Build makes one; dashed tokens are those that differ.",
     ),
     (
         "Tokens",
@@ -36,7 +37,8 @@ _PARTS = (
     (
         "Circuit",
         "What the selected heads write to the logits and to each other, measured by path "
-        "patching. Edges from tokens are attention weights.",
+        "patching. Edges from tokens are attention weights. Edge scores draws the strongest of all "
+        "edges of the model, and says how much of the answer they explain.",
     ),
     ("Lens", "What the model would say if it stopped after each layer."),
 )
@@ -47,6 +49,17 @@ _WORDS = (
         "answer, distractor",
         "the two tokens of a logit difference; top-1 and runner-up unless chosen",
     ),
+    ("pair", "a clean prompt and a counterfactual of as many tokens, answer and distractor"),
+    (
+        "edge",
+        "from what a head, an MLP or the input writes to one input of a reader: Q, K or V of a "
+        "head, an MLP, the logits",
+    ),
+    (
+        "faithfulness",
+        "the share of the logit difference that is left when every edge outside the circuit is "
+        "replaced; CPR and CMD are areas over circuit size",
+    ),
     ("found, minimal", "a set is minimal when each of its heads was tried and none can be dropped"),
 )
 _KEYS = (
@@ -55,6 +68,10 @@ _KEYS = (
     ("Enter, Space", "select or deselect the head"),
     ("Home, End", "first and last head of the layer"),
     ("drag", "select many heads"),
+    ("← ↑ → ↓", "in the circuit's graph: move between nodes; with Shift, select several"),
+    ("Enter", "show what is known of the node"),
+    ("H, P", "hide the selected nodes; pin them where they are, or let go of them"),
+    ("Escape", "clear the graph's selection"),
     ("Escape", "close a menu or this sheet"),
     ("?", "this sheet"),
 )

@@ -9,7 +9,8 @@ from dash import Dash, Input, Output, State
 from attention_viz.panels.ids import PAGE
 
 _TELL = """(value, page) => {
-  if (value === undefined || value === null) return dash_clientside.no_update;
+  const isNothing = value === undefined || value === null || Number.isNaN(value);
+  if (isNothing) return dash_clientside.no_update;  // NaN: a number out of range
   if (JSON.stringify(value) === JSON.stringify(page[%(field)r])) return dash_clientside.no_update;
   return new dash_clientside.Patch().assign([%(field)r], value).build();
 }"""

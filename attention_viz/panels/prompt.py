@@ -1,4 +1,7 @@
-"""The prompt, its counterfactual and Run; the tokens, where a click chooses the read-out."""
+"""The prompt, its counterfactual and Run; the tokens, where a click chooses the read-out.
+
+Tokens that the counterfactual has otherwise are marked, and a line below its box names them.
+"""
 
 from typing import Any
 
@@ -9,10 +12,13 @@ from attention_viz.panels.ids import PAGE, POSITION_PICKED, QUESTION, RESTORED, 
 from attention_viz.records.errors import AttentionVizError, BadInput
 from attention_viz.records.page import PageState
 from attention_viz.records.question import PromptTokens, TokensRequest
+from attention_viz.records.tokens import Token
 
 PROMPT = "prompt"
 COUNTERFACTUAL = "counterfactual"
 RUN = "run"
+_NOTE = "pair-note"
+_MOST_NAMED = 3  # differing tokens in the line below the counterfactual
 
 # Whether the texts differ from those last run: then what is shown is older than what is typed.
 _MARK_EDITED = """(prompt, counterfactual, page) => {
@@ -22,7 +28,8 @@ _MARK_EDITED = """(prompt, counterfactual, page) => {
 }"""
 
 
-def layout() -> html.Section:
+def layout(builder: Any = None) -> html.Section:
+    """The bar below the top; `builder` stands beside the counterfactual's box."""
     return html.Section(
         [
             html.Div(
@@ -31,7 +38,14 @@ def layout() -> html.Section:
                     _text_box(PROMPT, "Type a prompt; the model says what comes next"),
                     html.Label("Counterfactual", htmlFor=COUNTERFACTUAL),
                     _text_box(COUNTERFACTUAL, "optional: as many tokens, another answer"),
-                    html.Button("Run", id=RUN, className="btn btn-primary", type="button"),
+                    html.Div(
+                        [
+                            builder,
+                            html.Button("Run", id=RUN, className="btn btn-primary", type="button"),
+                        ],
+                        className="prompt-buttons",
+                    ),
+                    html.Div(id=_NOTE, className="pair-note", role="status"),
                 ],
                 className="prompt-row",
             ),
@@ -86,22 +100,57 @@ def run_patch(state: PageState) -> Patch:
     return patch
 
 
+def differences(read: PromptTokens) -> dict[int, Token]:
+    """The counterfactual's tokens by position, where they are not the prompt's."""
+    if read.counterfactual is None:
+        return {}
+    both = zip(read.tokens.items, read.counterfactual.items, strict=True)
+    return {at: other for at, (own, other) in enumerate(both) if own.id != other.id}
+
+
 def draw_tokens(read: PromptTokens) -> list[html.Button]:
-    """One chip per token; the read-out is pressed."""
-    labels = read.tokens.labels
+    """One chip per token; the read-out is pressed, and what the counterfactual has otherwise is
+    marked with its token.
+    """
+    others = differences(read)
     return [
-        html.Button(
-            [token_text(token), html.Small(position)],
-            type="button",
-            className="token on" if position == read.position else "token",
-            title=f"{label}: token {token.id}. Read the next token after position {position}",
-            **{
-                "data-position": str(position),
-                "aria-pressed": "true" if position == read.position else "false",
-            },
-        )
-        for position, (token, label) in enumerate(zip(read.tokens.items, labels, strict=True))
+        _chip(read, position, label, others.get(position))
+        for position, label in enumerate(read.tokens.labels)
     ]
+
+
+def _chip(read: PromptTokens, position: int, label: str, other: Token | None) -> html.Button:
+    token, is_read = read.tokens.items[position], position == read.position
+    below: list[Any] = [position]
+    title = f"{label}: token {token.id}. Read the next token after position {position}"
+    if other is not None:
+        below += [" ", html.B(f"→ {other.shown}", className="token-other")]
+        title += f". The counterfactual has {other.shown} here (token {other.id})"
+    marks = (" on" if is_read else "") + ("" if other is None else " differs")
+    return html.Button(
+        [token_text(token), html.Small(below)],
+        type="button",
+        className=f"token{marks}",
+        title=title,
+        **{"data-position": str(position), "aria-pressed": "true" if is_read else "false"},
+    )
+
+
+def draw_note(read: PromptTokens) -> Any:
+    """How the counterfactual differs, in a line; None where there is no counterfactual."""
+    if read.counterfactual is None:
+        return None
+    others = differences(read)
+    if not others:
+        return html.Span("the same tokens as the prompt: change a word", className="problem")
+    count = "1 token differs" if len(others) == 1 else f"{len(others)} tokens differ"
+    changes: list[Any] = []
+    for position, other in list(others.items())[:_MOST_NAMED]:
+        own = read.tokens.items[position]
+        changes += ["; " if changes else ": ", token_text(own), " → ", token_text(other)]
+        changes.append(f" at {position}")
+    more = f"; and {len(others) - _MOST_NAMED} more" if len(others) > _MOST_NAMED else ""
+    return html.Span([count, *changes, more])
 
 
 def pick_position(workbench: Any, state: PageState, position: int) -> int:
@@ -144,17 +193,20 @@ def register(app: Dash, workbench: Any) -> None:
 
     @app.callback(
         Output("tokens", "children"),
+        Output(_NOTE, "children"),
         Input(QUESTION, "data"),
         State(PAGE, "data"),
         prevent_initial_call=True,
     )
-    def draw(_question: dict, page: dict) -> Any:
+    def draw(_question: dict, page: dict) -> tuple:
         try:
-            return draw_tokens(ask(workbench, TokensRequest(state_of(page).question)))
+            read = ask(workbench, TokensRequest(state_of(page).question))
+            return draw_tokens(read), draw_note(read)
         except NotReady as wait:
-            return loading(wait.message)
+            return loading(wait.message), None
         except AttentionVizError as error:
-            return html.Div([html.B(error.message), " ", error.remedy], className="problem")
+            problem = [html.B(error.message), " ", error.remedy]
+            return html.Div(problem, className="problem"), None
 
     @app.callback(
         Output(PAGE, "data", allow_duplicate=True),

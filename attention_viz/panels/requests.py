@@ -10,11 +10,24 @@ from typing import Any
 from attention_viz.records.ablation import AblationKind, AblationRequest, PredictionRequest
 from attention_viz.records.agreement import AgreementRequest
 from attention_viz.records.attention import AttentionRequest, TokenRequest
-from attention_viz.records.circuit import CircuitRequest
+from attention_viz.records.attribution import AttributionRequest, Method
+from attention_viz.records.circuit import (
+    Circuit,
+    CircuitRequest,
+    Cut,
+    CutRequest,
+    EdgesRequest,
+)
 from attention_viz.records.control import ControlRequest
 from attention_viz.records.cost import CostRequest
 from attention_viz.records.dose import DoseRequest
+from attention_viz.records.edge import EdgeId
 from attention_viz.records.errors import BadInput
+from attention_viz.records.faithfulness import (
+    CircuitOnlyRequest,
+    CurveRequest,
+    FaithfulnessRequest,
+)
 from attention_viz.records.ids import HeadId
 from attention_viz.records.lens import LensRequest
 from attention_viz.records.metrics import Metric
@@ -110,8 +123,63 @@ def _need_heads(state: PageState) -> tuple[HeadId, ...]:
     return state.head_ids
 
 
-def circuit_request(state: PageState) -> CircuitRequest:
+def circuit_request(state: PageState) -> CircuitRequest | CutRequest | EdgesRequest:
+    """The circuit of the source that the circuit view shows."""
+    if state.source == "scores":
+        return CutRequest(
+            attribution_request(state),
+            state.edges,
+            Cut(state.cut),
+            state.mlps,
+            exact=tuple(map(EdgeId.parse, state.exact)),
+        )
+    if state.source == "given":
+        edges = tuple(map(EdgeId.parse, state.given_edges))
+        return EdgesRequest(state.pairs_request, edges, AblationKind(state.edge_kind))
     return CircuitRequest(state.question, state.head_ids, state.ablation)
+
+
+def attribution_request(state: PageState) -> AttributionRequest:
+    """Scores of all edges. EAP-IG needs resample: with another kind the page asks for EAP."""
+    kind, method = AblationKind(state.edge_kind), Method(state.method)
+    if method is Method.EAP_IG and kind is not AblationKind.RESAMPLE:
+        method = Method.EAP
+    return AttributionRequest(state.pairs_request, method, ablation=kind)
+
+
+def curve_request(state: PageState) -> CurveRequest:
+    """Faithfulness over size, the same for every cut of these scores."""
+    cut = CutRequest(attribution_request(state), 0, Cut(state.cut), state.mlps)
+    return CurveRequest(cut)
+
+
+def proof_request(state: PageState, circuit: Circuit, leave_out: bool) -> FaithfulnessRequest:
+    """Faithfulness of the circuit shown; with `leave_out` without each edge too, and by chance."""
+    return FaithfulnessRequest(
+        circuit.request.pairs,
+        circuit.edge_ids,
+        AblationKind(state.edge_kind),
+        keeps_mlps=_keeps_mlps(circuit),
+        leave_out=leave_out,
+        random_circuits=20 if leave_out else 0,
+    )
+
+
+def circuit_only_request(state: PageState, circuit: Circuit) -> CircuitOnlyRequest:
+    return CircuitOnlyRequest(
+        circuit.request.pairs,
+        circuit.edge_ids,
+        AblationKind(state.edge_kind),
+        keeps_mlps=_keeps_mlps(circuit),
+        top=TOP,
+    )
+
+
+def _keeps_mlps(circuit: Circuit) -> bool:
+    """Whether MLPs were left out, so that their edges all stay."""
+    if isinstance(circuit.request, CutRequest):
+        return not circuit.request.with_mlps
+    return not any(node.kind == "mlp" for node in circuit.nodes)
 
 
 def roles_request(state: PageState) -> RolesRequest:

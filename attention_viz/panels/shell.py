@@ -6,6 +6,7 @@ from typing import Any
 from dash import Dash, Input, Output, State, dcc, html
 
 from attention_viz.panels import (
+    counterfactual,
     examples,
     heads,
     help,
@@ -21,6 +22,8 @@ from attention_viz.panels import (
 from attention_viz.panels.common import card
 from attention_viz.panels.ids import (
     ABLATION,
+    CIRCUIT,
+    DRAWING,
     HEADS,
     HEADS_PICKED,
     LOOK_ASKED,
@@ -39,8 +42,21 @@ from attention_viz.panels.ids import (
 )
 from attention_viz.records.page import PageState
 
-PARTS = (toasts, model, examples, link, news, prompt, prediction, heads, intervention, search, help)
-_DERIVED = (QUESTION, HEADS, ABLATION, STUDY, VIEW, THEME)
+PARTS = (
+    toasts,
+    model,
+    examples,
+    link,
+    news,
+    prompt,
+    counterfactual,
+    prediction,
+    heads,
+    intervention,
+    search,
+    help,
+)
+_DERIVED = (QUESTION, HEADS, ABLATION, STUDY, CIRCUIT, DRAWING, VIEW, THEME)
 _EVENTS = (
     RESTORED,
     TOAST,
@@ -61,7 +77,7 @@ def layout(workbench: Any, views: dict[str, ModuleType], logo: str = _LOGO) -> h
             link.layout(),
             news.layout(),
             _top_bar(workbench, logo),
-            prompt.layout(),
+            prompt.layout(counterfactual.layout()),
             html.Main(
                 [_rail(), _views(views), prompt.edited_note()], id="results", className="results"
             ),

@@ -11,16 +11,24 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from attention_viz.records.ablation import Ablation, AblationKind
+from attention_viz.records.attribution import EDGE_ABLATIONS, Method
+from attention_viz.records.circuit import Cut
+from attention_viz.records.circuit_view import LAYOUTS, CircuitView
+from attention_viz.records.edge import EdgeId
 from attention_viz.records.errors import BadInput
+from attention_viz.records.families import FAMILIES
 from attention_viz.records.ids import HeadId
 from attention_viz.records.metrics import Metric
 from attention_viz.records.model import EMBEDDED
+from attention_viz.records.pairs import MOST_PAIRS, Pair, PairsRequest
 from attention_viz.records.question import Question
 from attention_viz.records.search import Objective, Strategy
 
 VERSION = 1
 _MAX_BYTES = 100_000  # of the unpacked JSON; a link is not a file
 LOOKS = ("cost", "dose", "redundancy", "positions", "control", "agreement")
+SOURCES = ("heads", "scores", "given")  # chosen heads, cut from edge scores, imported edges
+MOST_GIVEN = 200  # pairs or edges that a link holds
 VIEWS = ("attention", "ablation", "circuit", "lens")
 
 
@@ -52,6 +60,24 @@ class PageState:
     maps_threshold: float = 0.0
     focus: tuple[int, int] | None = None  # highlighted (query, key) positions
     lens_show: str = "clean"  # "clean" or "ablated"
+    # The circuit view
+    source: str = SOURCES[0]  # what the circuit is made of
+    pairs: str = ""  # "" = the prompt and its counterfactual, a family's name, or "given"
+    pair_count: int = 20  # of a family
+    given_pairs: tuple[tuple[str, str, str, str], ...] = ()  # clean, counterfactual, answer, …
+    method: str = Method.EAP_IG.value
+    edge_kind: str = AblationKind.RESAMPLE.value
+    cut: str = Cut.GREEDY.value
+    edges: int = 20
+    mlps: bool = True
+    exact: tuple[str, ...] = ()  # edges to measure exactly
+    given_edges: tuple[str, ...] = ()  # of an imported circuit
+    kept: str = ""  # the link of a page whose circuit is compared with this one's
+    arranged: str = "layers"  # one of circuit_view.LAYOUTS
+    pinned: tuple[tuple[str, float, float], ...] = ()  # node, x, y
+    hidden: tuple[str, ...] = ()  # nodes
+    names: tuple[tuple[str, str], ...] = ()  # node, what it is called instead
+    groups: tuple[tuple[str, tuple[str, ...]], ...] = ()  # name, nodes
     theme: str = "light"
 
     @property
@@ -66,6 +92,21 @@ class PageState:
             answer=self.answer,
             distractor=self.flip_to if self.distractor is None else self.distractor,
         )
+
+    @property
+    def pairs_request(self) -> PairsRequest:
+        """The pairs a circuit is asked of; what doesn't count for them is left out."""
+        if not self.pairs:
+            return PairsRequest(self.question)
+        plain = Question(self.model, "", bos=self.bos)
+        if self.pairs == "given":
+            return PairsRequest(plain, given=tuple(Pair(*pair) for pair in self.given_pairs))
+        return PairsRequest(plain, family=self.pairs, count=self.pair_count)
+
+    @property
+    def circuit_view(self) -> CircuitView:
+        """What was done to the drawing."""
+        return CircuitView(self.arranged, self.pinned, self.hidden, self.names, self.groups)
 
     @property
     def head_ids(self) -> tuple[HeadId, ...]:
@@ -93,9 +134,9 @@ class PageState:
             raise BadInput("The page state is not an object.", "Open the page anew.")
         known = {field.name: field.type for field in fields(cls)}
         values = {name: value for name, value in data.items() if name in known}
-        for name in ("heads", "focus"):
-            if isinstance(values.get(name), list):
-                values[name] = tuple(values[name])
+        for name, value in values.items():
+            if isinstance(value, list):
+                values[name] = _as_tuple(value)
         state = cls(**values)
         state._check()
         return state
@@ -162,9 +203,59 @@ class PageState:
         for name in self.heads:
             _need(isinstance(name, str), "heads", name)
             HeadId.parse(name)
+        self._check_circuit()
         if self.focus is not None:
             is_pair = isinstance(self.focus, tuple) and len(self.focus) == 2
             _need(is_pair and all(_is_int(p) and p >= 0 for p in self.focus), "focus", self.focus)
+
+    def _check_circuit(self) -> None:
+        _need(self.source in SOURCES, "source", self.source)
+        families = {family.name for family in FAMILIES}
+        _need(self.pairs in {"", "given", *families}, "pairs", self.pairs)
+        _need(_is_int(self.pair_count), "pair_count", self.pair_count)
+        _need(1 <= self.pair_count <= MOST_PAIRS, "pair_count", self.pair_count)
+        _need(self.method in {method.value for method in Method}, "method", self.method)
+        _need(self.edge_kind in {k.value for k in EDGE_ABLATIONS}, "edge_kind", self.edge_kind)
+        _need(self.cut in {cut.value for cut in Cut}, "cut", self.cut)
+        _need(_is_int(self.edges) and 1 <= self.edges <= 100_000, "edges", self.edges)
+        _need(isinstance(self.mlps, bool), "mlps", self.mlps)
+        _need(isinstance(self.kept, str) and len(self.kept) <= _MAX_BYTES // 4, "kept", self.kept)
+        _need(self.arranged in LAYOUTS, "arranged", self.arranged)
+        for name in ("exact", "given_edges", "hidden"):
+            _need(_are(getattr(self, name), str), name, getattr(self, name))
+        for name in (*self.exact, *self.given_edges):
+            EdgeId.parse(name)
+        for name in ("given_pairs", "names"):
+            value = getattr(self, name)
+            width = 4 if name == "given_pairs" else 2
+            is_right = _are(value, tuple) and all(_are(v, str) and len(v) == width for v in value)
+            _need(is_right, name, value)
+        for name in ("given_pairs", "given_edges", "names", "hidden", "groups", "pinned"):
+            _need(len(getattr(self, name)) <= MOST_GIVEN, name, f"{len(getattr(self, name))} items")
+        _need(_are(self.pinned, tuple), "pinned", self.pinned)
+        for place in self.pinned:
+            is_place = len(place) == 3 and isinstance(place[0], str)
+            is_near = is_place and all(_is_number(at) and abs(at) < 1e5 for at in place[1:])
+            _need(is_near, "pinned", place)
+        _need(_are(self.groups, tuple), "groups", self.groups)
+        for group in self.groups:
+            _need(
+                len(group) == 2 and isinstance(group[0], str) and _are(group[1], str),
+                "groups",
+                group,
+            )
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(map(_as_tuple, value)) if isinstance(value, list) else value
+
+
+def _are(values: Any, kind: type) -> bool:
+    return isinstance(values, tuple) and all(isinstance(value, kind) for value in values)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value == value
 
 
 def _is_int(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Maps are the model's own patterns; roles are read off them."""
+"""Maps are the model's own patterns."""
 
 import numpy as np
 import pytest
@@ -6,11 +6,9 @@ import torch
 
 from attention_viz.analysis.attention import attention_maps, token_facts
 from attention_viz.analysis.question import ask
-from attention_viz.analysis.roles import head_roles
 from attention_viz.records.ablation import Ablation
 from attention_viz.records.attention import AttentionRequest, TokenRequest
 from attention_viz.records.ids import HeadId
-from attention_viz.records.roles import Role, RolesRequest
 from tests.analysis import oracle
 from tests.analysis.test_one_pass import plain_model
 
@@ -58,51 +56,3 @@ def test_token_facts(load, ask_about):
     logits = model.decoder.hf(input_ids=asked.ids, use_cache=False).logits[0, 3, :61]
     assert [each.token.id for each in facts.top] == logits.topk(4).indices.tolist()
     assert facts.top[0].probability == pytest.approx(logits.softmax(-1).max().item())
-
-
-def test_role_scores_are_mean_attention_weights(load, ask_about):
-    """Worked out again from the patterns of the repeated random tokens."""
-    from attention_viz.analysis import roles
-
-    model, question = load("gpt2"), ask_about("gpt2")
-    asked = ask(model, question)
-    found = head_roles(model, RolesRequest(question))
-    ids = roles._repeated_tokens(asked)
-    count, first = (ids.shape[1] - 1) // 2, 1
-    assert (ids[:, first : first + count] == ids[:, first + count :]).all()
-    patterns = [torch.stack(asked.decoder.run(row[None], patterns=True).pattern) for row in ids]
-    pattern = torch.cat(patterns, dim=1).mean(1)  # [layer, head, query, key]
-    second = range(first + count, first + 2 * count)
-    for head in (HeadId(0, 0), HeadId(2, 3)):
-        own = pattern[head.layer, head.head]
-        scores = dict(found.of(head).scores)
-        previous = np.mean([own[i, i - 1] for i in range(2, ids.shape[1])])
-        assert scores[Role.PREVIOUS_TOKEN] == pytest.approx(previous, abs=1e-9)
-        duplicate = np.mean([own[i, i - count] for i in second])
-        assert scores[Role.DUPLICATE_TOKEN] == pytest.approx(duplicate, abs=1e-9)
-        induction = np.mean([own[i, i - count + 1] for i in second])
-        assert scores[Role.INDUCTION] == pytest.approx(induction, abs=1e-9)
-    assert len(found.roles) == 12
-
-
-def test_the_answer_score_needs_the_answer_in_the_prompt(load, ask_about):
-    model = load("gpt2")
-    present = ask(model, ask_about("gpt2")).tokens.items[2].id
-    absent = next(id for id in range(60) if id not in {t.id for t in ask_tokens(model, ask_about)})
-    there = head_roles(model, RolesRequest(ask_about("gpt2", answer=present)))
-    weight = attention_maps(model, AttentionRequest(ask_about("gpt2"), (HeadId(1, 1),)))
-    expected = weight.clean[0][-1][2]
-    assert dict(there.of(HeadId(1, 1)).scores)[Role.ANSWER] == pytest.approx(expected, abs=1e-9)
-    missing = head_roles(model, RolesRequest(ask_about("gpt2", answer=absent)))
-    assert dict(missing.of(HeadId(1, 1)).scores)[Role.ANSWER] is None
-
-
-def ask_tokens(model, ask_about):
-    return ask(model, ask_about("gpt2")).tokens.items
-
-
-def test_a_low_score_is_unclear(load, ask_about):
-    found = head_roles(load("gpt2"), RolesRequest(ask_about("gpt2"), threshold=1.01))
-    assert all(each.role is Role.UNCLEAR for each in found.roles)
-    given = head_roles(load("gpt2"), RolesRequest(ask_about("gpt2"), threshold=0.0))
-    assert all(each.role is not Role.UNCLEAR for each in given.roles)

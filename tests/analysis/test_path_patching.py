@@ -8,7 +8,8 @@ import torch
 from attention_viz.analysis.circuit import measure_circuit
 from attention_viz.analysis.question import ask, ids_of
 from attention_viz.records.ablation import Ablation, AblationKind
-from attention_viz.records.circuit import CircuitRequest, Via
+from attention_viz.records.circuit import CircuitRequest
+from attention_viz.records.edge import Via
 from attention_viz.records.errors import BadInput
 from attention_viz.records.ids import HeadId
 from attention_viz.records.question import Question
@@ -126,10 +127,10 @@ def test_without_a_counterfactual_the_intervention_is_patched_in(load, ask_about
     question = Question(plain.model, plain.prompt)
     same = Ablation(AblationKind.SCALE, scale=1.0)
     circuit = measure_circuit(model, CircuitRequest(question, HEADS, same))
-    assert all(abs(e.value) < 1e-12 for e in circuit.edges if e.via.is_measured)
+    assert all(abs(e.value) < 1e-12 for e in circuit.edges if e.via.is_causal)
     assert "scale 1" in circuit.patched_with
     zero = measure_circuit(model, CircuitRequest(question, HEADS))
-    assert all(abs(e.value) > 0 for e in zero.edges if e.via.is_measured)
+    assert all(abs(e.value) > 0 for e in zero.edges if e.via.is_causal)
 
 
 def test_the_graph_holds_what_was_measured(load, ask_about):

@@ -14,16 +14,32 @@ from dataclasses import replace
 
 import matplotlib
 import networkx as nx
+import numpy as np
 import pytest
 
 from attention_viz.exports import picture
-from attention_viz.exports.circuit import PICTURES, SUFFIXES, export_circuit, graph_of
+from attention_viz.exports.circuit import (
+    FORMATS,
+    PICTURES,
+    SUFFIXES,
+    export_circuit,
+    graph_of,
+    suffix_of,
+)
 from attention_viz.figures.circuit_layout import edge_label, node_label
 from attention_viz.figures.escape import visible
-from attention_viz.records.circuit import CircuitNode
+from attention_viz.records.attribution import Attribution, AttributionRequest
+from attention_viz.records.circuit import CircuitEdge, CircuitNode
+from attention_viz.records.circuit_view import CircuitView
+from attention_viz.records.edge import EdgeId, Via
 from attention_viz.records.errors import BadInput
-from tests.builders import NASTY, circuit_of, tokens_of
+from attention_viz.records.faithfulness import Faithfulness, Interval
+from attention_viz.records.graph import Graph
+from attention_viz.records.ids import HeadId
+from attention_viz.records.pairs import PairSet, PairsRequest
+from tests.builders import NASTY, circuit_of, proof_of, tokens_of
 
+GRAPH = Graph(layers=4, heads=8, key_value_heads=8, is_parallel=False)
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -90,7 +106,8 @@ def test_png_and_pdf_are_what_they_say(circuit, suffix, magic):
 def test_no_warning_and_the_same_bytes_twice(suffix):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert export_circuit(nasty_circuit(), suffix) == export_circuit(nasty_circuit(), suffix)
+        one, other = (export_circuit(nasty_circuit(), suffix, graph=GRAPH) for _ in range(2))
+        assert one == other
 
 
 def test_exports_at_the_same_time_wait_for_each_other(monkeypatch):
@@ -206,6 +223,160 @@ def test_dot_draws_labels_as_they_are():
     assert {visible(node.label) for node in circuit.nodes} <= texts
 
 
+def test_gexf_read_by_networkx_is_the_record(circuit):
+    content = export_circuit(circuit, "gexf", {"L2H3": (1.5, -2.0)})
+    graph = nx.read_gexf(io.BytesIO(content))
+    assert edges_of(graph) == recorded(circuit)
+    labels = {name: values["label"] for name, values in graph.nodes(data=True)}
+    assert labels == {node.id: visible(node.label) for node in circuit.nodes}
+    place = graph.nodes["L2H3"]["viz"]["position"]
+    assert (place["x"], place["y"]) == (1.5, 2.0)  # upward in Gephi
+    about = next(e for e in ET.fromstring(content).iter() if e.tag.endswith("description"))
+    assert json.loads(about.text)["baseline"] == 4.13
+
+
+def cut_circuit():
+    """Input, an MLP, estimates, and an edge that was measured after it was estimated."""
+    circuit = circuit_of()
+    nodes = (
+        CircuitNode("input", "input", "input", contribution=0.1),
+        CircuitNode("L0MLP", "mlp", "L0 MLP", contribution=-0.2),
+        CircuitNode("L2H3", "head", "L2H3", HeadId(2, 3)),
+        CircuitNode("logits", "output", "␣Mary − ␣John"),
+    )
+    edges = (
+        CircuitEdge("input", "L0MLP", Via.MLP, 0.5, is_exact=False),
+        CircuitEdge("L0MLP", "L2H3", Via.K, -1.5, is_exact=True, estimate=-1.25),
+        CircuitEdge("L2H3", "logits", Via.LOGITS, 2.0, is_exact=False),
+    )
+    return replace(circuit, nodes=nodes, edges=edges, contributions=(), ablated=None)
+
+
+def test_every_format_says_what_is_exact_and_what_is_estimated():
+    circuit = cut_circuit()
+    graph = nx.read_graphml(io.BytesIO(export_circuit(circuit, "graphml")), force_multigraph=True)
+    found = {(s, t): v for s, t, v in graph.edges(data=True)}
+    assert found["L0MLP", "L2H3"]["how"] == "exact"
+    assert found["L0MLP", "L2H3"]["exact"] is True
+    assert found["L0MLP", "L2H3"]["estimate"] == -1.25
+    assert found["input", "L0MLP"]["how"] == "estimated"
+    assert "estimate" not in found["L2H3", "logits"]
+    assert "ablated" not in graph.graph
+    assert b'style="dotted"' in export_circuit(circuit, "dot")
+    header, *lines = csv.reader(io.StringIO(export_circuit(circuit, "csv").decode(), newline=""))
+    rows = [dict(zip(header, line, strict=True)) for line in lines]
+    assert [row["exact"] for row in rows] == ["false", "true", "false"]
+    assert [float(row["estimate"]) for row in rows] == [0.5, -1.25, 2.0]
+
+
+def test_attention_weights_are_neither_exact_nor_estimated():
+    graph = graph_of(circuit_of())
+    weights = [v for *_, v in graph.edges(data=True) if v["via"] == "attention"]
+    assert len(weights) == 6
+    assert all(v["how"] == "attention" and "exact" not in v for v in weights)
+
+
+@pytest.mark.parametrize("suffix", ["graphml", "gexf", "dot", "json"])
+def test_graphs_hold_faithfulness_names_and_pinned_places(suffix):
+    found = Faithfulness(3, 0.003, 2.5, 0.875, Interval(0.75, 1.0), 0.125)
+    view = CircuitView(positions=(("L2H3", 12.0, -34.0),), names=(("L2H3", 'mover "A"'),))
+    content = export_circuit(cut_circuit(), suffix, view=view, faithfulness=found).decode()
+    for part in ("0.875", "0.75", "0.125", "mover", "12", "34"):
+        assert part in content
+    assert "original_label" in content
+
+
+def test_a_hidden_node_is_left_out_of_pictures_only():
+    data = json.loads(export_circuit(cut_circuit(), "json", view=CircuitView(hidden=("L2H3",))))
+    assert "L2H3" in {node["id"] for node in data["nodes"]} and len(data["edges"]) == 3
+    for hidden, is_there in (((), True), (("L2H3",), False)):
+        svg = export_circuit(cut_circuit(), "svg", view=CircuitView(hidden=hidden)).decode()
+        assert ('id="node:L2H3"' in svg) is is_there
+
+
+def test_graphs_take_the_whole_proof_as_well_as_its_faithfulness():
+    proof = proof_of()
+    one, other = (
+        export_circuit(cut_circuit(), "json", faithfulness=each) for each in (proof, proof.measured)
+    )
+    assert one == other and json.loads(one)["graph"]["faithfulness"] == 0.87
+
+
+def test_what_is_nan_is_left_out():
+    circuit = cut_circuit()
+    nan = float("nan")
+    found = Faithfulness(3, 0.003, nan, nan, None, nan)
+    nodes = tuple(replace(node, contribution=nan) for node in circuit.nodes)
+    broken = replace(circuit, nodes=nodes, ablated=nan)
+    text = export_circuit(broken, "json", faithfulness=found).decode()
+    assert "NaN" not in text and "null" not in text
+    assert export_circuit(broken, "gexf", faithfulness=found)
+
+
+def eap_ig(circuit, graph=GRAPH, **more):
+    return json.loads(export_circuit(circuit, "eapig.json", graph=graph, **more))
+
+
+def test_eap_ig_json_is_as_the_package_writes_it():
+    data = eap_ig(cut_circuit(), d_model=32)
+    sizes = {"n_layers": 4, "n_heads": 8, "parallel_attn_mlp": False, "d_model": 32}
+    assert data["cfg"] == sizes
+    assert len(data["nodes"]) == 1 + 4 * 9 + 1
+    inside = {name for name, node in data["nodes"].items() if node["in_graph"]}
+    assert inside == {"input", "m0", "a2.h3", "logits"}
+    assert data["edges"] == {
+        "input->m0": {"score": 0.5, "in_graph": True},
+        "m0->a2.h3<k>": {"score": -1.5, "in_graph": True},
+        "a2.h3->logits": {"score": 2.0, "in_graph": True},
+    }
+
+
+def attribution_of(graph):
+    scores = np.where(graph.edges, np.arange(graph.edges.size).reshape(graph.edges.shape), np.nan)
+    pairs = PairsRequest(circuit_of().request.question)
+    return Attribution(AttributionRequest(pairs), PairSet(pairs, ()), graph, scores, 1.0, 0.0, 0.1)
+
+
+def test_eap_ig_json_holds_all_scores_where_they_are_known():
+    attribution = attribution_of(GRAPH)
+    data = eap_ig(cut_circuit(), None, attribution=attribution)
+    assert len(data["edges"]) == GRAPH.count
+    inside = {name for name, edge in data["edges"].items() if edge["in_graph"]}
+    assert inside == {"input->m0", "m0->a2.h3<k>", "a2.h3->logits"}
+    index = GRAPH.index(EdgeId("L1H4", "L3H7", Via.V))
+    assert data["edges"]["a1.h4->a3.h7<v>"]["score"] == attribution.scores[index]
+
+
+def test_eap_ig_json_of_grouped_queries_has_an_edge_for_each_head():
+    grouped = Graph(layers=2, heads=4, key_value_heads=2, is_parallel=True)
+    attribution = attribution_of(grouped)
+    data = eap_ig(replace(cut_circuit(), nodes=(), edges=()), grouped, attribution=attribution)
+    score = attribution.scores[grouped.index(EdgeId("L0H1", "L1KV1", Via.K))]
+    assert [data["edges"][f"a0.h1->a1.h{head}<k>"]["score"] for head in (2, 3)] == [score] * 2
+    assert "a0.h1->m0" not in data["edges"] and data["cfg"]["parallel_attn_mlp"] is True
+
+
+def test_eap_ig_json_needs_the_model_s_sizes():
+    with pytest.raises(BadInput, match="sizes"):
+        export_circuit(cut_circuit(), "eapig.json")
+
+
+def test_the_longest_suffix_counts():
+    assert suffix_of("a/b.EAPIG.json") == "eapig.json"
+    assert suffix_of("circuit.json") == "json"
+    assert suffix_of("x.nodes.csv") == "nodes.csv"
+    assert all(suffix_of(f"circuit.{suffix}") == suffix for suffix in FORMATS)
+    for name in ("circuit", "json", "circuit.gif", ""):
+        with pytest.raises(BadInput, match="no known suffix"):
+            suffix_of(name)
+
+
+def test_nodes_csv_has_every_node(circuit):
+    content = export_circuit(circuit, "nodes.csv").decode()
+    lines = list(csv.reader(io.StringIO(content, newline="")))
+    assert [line[0] for line in lines[1:]] == [node.id for node in circuit.nodes]
+
+
 def test_csv_has_every_edge(circuit):
     lines = list(csv.reader(io.StringIO(export_circuit(circuit, "csv").decode(), newline="")))
     edges = sorted((line[0], line[1], line[2], float(line[3])) for line in lines[1:])
@@ -228,7 +399,7 @@ def test_a_circuit_of_one_head_and_nothing_else():
     head = next(node for node in circuit.nodes if node.kind == "head")
     lone = replace(circuit, nodes=(head,), edges=(), contributions=())
     for suffix in SUFFIXES:
-        assert export_circuit(lone, suffix)
+        assert export_circuit(lone, suffix, graph=GRAPH)
 
 
 def edges_of(graph):

@@ -8,23 +8,42 @@ import numpy as np
 import pytest
 
 from attention_viz.exports import tables
+from attention_viz.records.circuit import CircuitEdge
+from attention_viz.records.comparison import compare_circuits
+from attention_viz.records.edge import Via
 from attention_viz.records.metrics import Metric
+from attention_viz.records.pairs import BadPair, PairSet, TokenPair
+from attention_viz.records.tokens import Token, Tokens
 from tests.builders import (
     NASTY,
     ablation_of,
     circuit_of,
+    curve_of,
     lens_of,
     maps_of,
+    pairs_of,
+    proof_of,
     roles_of,
     search_of,
     sweep_of,
     tokens_of,
 )
+from tests.records.test_comparison import LEFT, RIGHT, made
 
 
 def read(headers, rows):
     text = tables.to_csv(headers, rows).decode("utf-8")
     return list(csv.reader(io.StringIO(text, newline="")))
+
+
+def pair_set():
+    """One pair that differs in two places, and one that was refused."""
+    clean, other = (
+        Tokens(tuple(Token(ord(letter), f" {letter}") for letter in letters), bos=False)
+        for letters in ("abcd", "axcy")
+    )
+    pair = TokenPair(clean, other, Token(7, " A"), Token(8, " B"), 3)
+    return PairSet(pairs_of(), (pair,), (BadPair(2, "3 tokens and 4"),))
 
 
 @pytest.mark.parametrize(
@@ -40,6 +59,11 @@ def read(headers, rows):
         tables.contributions_table(circuit_of()),
         tables.nodes_table(circuit_of()),
         tables.edges_table(circuit_of()),
+        tables.curve_table(curve_of()),
+        tables.faithfulness_table(proof_of()),
+        tables.minimality_table(proof_of()),
+        tables.pairs_table(pair_set()),
+        tables.comparison_table(compare_circuits(made(LEFT), made(RIGHT))),
         tables.roles_table(roles_of()),
     ],
 )
@@ -119,3 +143,53 @@ def test_contributions_sum_to_the_baseline():
     circuit = circuit_of()
     rows = tables.contributions_table(circuit)[1]
     assert sum(value for _, value in rows) == pytest.approx(circuit.baseline)
+
+
+def test_edges_say_exact_or_estimated():
+    edges = (
+        CircuitEdge("L0H1", "L2H3", Via.K, 0.5, is_exact=False),
+        CircuitEdge("L0H1", "L2H3", Via.Q, 0.75, is_exact=True, estimate=0.625),
+        CircuitEdge("L0H1", "logits", Via.LOGITS, 0.25),
+        CircuitEdge("token:2", "L0H1", Via.ATTENTION, 0.9, position=4),
+    )
+    headers, rows = tables.edges_table(replace(circuit_of(), edges=edges))
+    column = headers.index("exact")
+    assert [row[column] for row in rows] == [False, True, True, None]
+    assert [row[headers.index("estimate")] for row in rows] == [0.5, 0.625, None, None]
+
+
+def test_curve_table_has_each_size_and_its_random_circuits():
+    curve = curve_of()
+    headers, rows = tables.curve_table(curve)
+    assert [row[0] for row in rows] == [point.size for point in curve.points]
+    at = {row[0]: dict(zip(headers, row, strict=True)) for row in rows}
+    for point in curve.points:
+        assert at[point.size]["faithfulness"] == point.faithfulness
+    for control in curve.random:
+        assert at[control.size]["random, mean"] == control.mean
+    bare = replace(curve, points=(replace(curve.points[0], interval=None),), random=())
+    row = dict(zip(headers, tables.curve_table(bare)[1][0], strict=True))
+    assert row["random, mean"] is None and row["95 % low"] is None
+
+
+def test_minimality_table_starts_with_the_most_needed():
+    rows = tables.minimality_table(proof_of())[1]
+    losses = [row[1] for row in rows]
+    assert losses == sorted(losses, reverse=True) and len(set(losses)) > 1
+    assert {row[0] for row in rows} == {str(each.edge) for each in proof_of().minimality}
+
+
+def test_pairs_table_says_what_differs_and_what_was_refused():
+    rows = tables.pairs_table(pair_set())[1]
+    assert rows == [
+        [" a b c d", " a x c y", " A", " B", "1 3", None],
+        [None, None, None, None, None, "pair 2: 3 tokens and 4"],
+    ]
+
+
+def test_comparison_table_has_both_scores():
+    rows = tables.comparison_table(compare_circuits(made(LEFT), made(RIGHT)))[1]
+    assert ["L0H1->L2H3.K", "edge", "shared", -1.0, -2.0] in rows
+    assert ["L0H1->L2H3.Q", "edge", "only-left", 0.25, None] in rows
+    assert ["L3H0->logits", "edge", "only-right", None, 5.0] in rows
+    assert ["L0MLP", "node", "shared", None, None] in rows

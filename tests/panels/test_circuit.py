@@ -10,15 +10,16 @@ from attention_viz.figures.circuit import draw_circuit
 from attention_viz.panels import circuit as circuit_view
 from attention_viz.panels.circuit import (
     find_circuit,
+    missing,
     newest,
     show_circuit,
 )
-from attention_viz.panels.circuit_detail import find_part, show_part
 from attention_viz.panels.circuit_export import positions_of, save_file
 from attention_viz.panels.circuit_numbers import smallest_of, strongest_edge
 from attention_viz.panels.circuit_side import draw_narrow, show_contributions, show_top
+from attention_viz.panels.circuit_source import known_circuit
 from attention_viz.panels.results import Found
-from attention_viz.records.circuit import Circuit, CircuitEdge
+from attention_viz.records.circuit import Circuit
 from attention_viz.records.errors import BadInput
 from tests.builders import circuit_of, lens_of
 from tests.panels.views import MARY, callback_named, find_all, text_of
@@ -61,7 +62,7 @@ def test_every_state_fills_every_output():
     app = Dash()
     circuit_view.register(app, None)
     draw = callback_named(app, "draw_graph")
-    outputs = len(draw("lens", {}, [], {}, "light", None, 0, None, MARY.to_json()))
+    outputs = len(draw("lens", {}, [], {}, {}, {}, "light", None, 0, None, MARY.to_json()))
     for found in (Found(), Found(CIRCUIT), Found(BadInput("No such head."))):
         assert len(show_circuit(found, False, MARY)) == outputs
 
@@ -74,7 +75,8 @@ def test_a_share_that_is_none_hides_nothing(share):
 def test_without_heads_the_view_teaches(workbench):
     state = MARY.change(heads=())
     found, is_stale = find_circuit(workbench, state, None)
-    status, *_, is_button_hidden, _ = show_circuit(found, is_stale, state)
+    teach = missing(workbench, state)
+    status, *_, is_button_hidden, _ = show_circuit(found, is_stale, state, instead=teach)
     assert "Pick heads" in text_of(status)
     assert is_button_hidden
 
@@ -97,46 +99,6 @@ def test_what_cannot_be_measured_is_said_in_place(workbench):
     assert is_hidden
 
 
-def test_a_head_tells_its_numbers_and_edges():
-    text = text_of(show_part(CIRCUIT, find_part(CIRCUIT, {"id": "L3H1", "timeStamp": 1})))
-    assert "direct contribution +2.29 logits" in text
-    assert "role attends to the answer" in text
-    assert "the logits −2.29 logits" in text
-    assert "L2H3 by its Q −1.41 logits" in text
-    assert "␣Mary 0.83 attention weight, from ␣to_2" in text
-
-
-def test_an_edge_tells_how_it_was_measured():
-    clicked = {"source": "L2H3", "target": "L3H1", "via": "Q", "position": None}
-    part = find_part(CIRCUIT, clicked)
-    assert isinstance(part, CircuitEdge)
-    text = text_of(show_part(CIRCUIT, part))
-    assert "−1.41 logits is the change of the logit difference ␣Mary − ␣John" in text
-    assert "replaced by the heads' mean over the prompt" in text
-    assert "for its queries only" in text
-
-
-def test_a_token_edge_is_no_intervention():
-    clicked = {"source": "token:2", "target": "L3H1", "via": "attention", "position": 14}
-    text = text_of(show_part(CIRCUIT, find_part(CIRCUIT, clicked)))
-    assert "Attention weight 0.830" in text
-    assert "No intervention" in text
-
-
-def test_the_output_and_the_whole_tell_the_difference():
-    assert "+4.13 logits" in text_of(show_part(CIRCUIT, find_part(CIRCUIT, {"id": "logits"})))
-    whole = text_of(show_part(CIRCUIT, None))
-    assert "all these heads ablated −1.20 logits" in whole
-    assert "edges measured 11" in whole
-
-
-@pytest.mark.parametrize(
-    "sent", [None, "L3H1", 7, {}, {"id": "L9H9"}, {"id": ["L3H1"]}, {"source": "x"}]
-)
-def test_what_is_not_in_the_circuit_is_nothing(sent):
-    assert find_part(CIRCUIT, sent) is None
-
-
 def test_the_click_made_last_counts():
     node, edge = {"id": "L3H1", "timeStamp": 5}, {"source": "L2H3", "timeStamp": 9}
     assert newest(node, edge) is edge
@@ -144,15 +106,17 @@ def test_the_click_made_last_counts():
     assert newest(None, None) is None
 
 
-def test_the_export_has_the_nodes_where_they_were_dragged():
-    elements = elements_of(CIRCUIT)
+def test_the_export_has_the_nodes_where_they_were_dragged(workbench):
+    workbench.wait("embedded")
+    elements = elements_of(known_circuit(workbench, MARY))
+    dragged = MARY.heads[0]
     for element in elements:
-        if element["data"]["id"] == "L2H3":
+        if element["data"]["id"] == dragged:
             element["position"] = {"x": 123.5, "y": -77.25}
-    sent = save_file(lambda state: CIRCUIT, MARY, "json", elements, 0)
+    sent = save_file(workbench, MARY, "json", elements, 0)
     assert sent["filename"] == "circuit-embedded.json"
     nodes = {node["id"]: node for node in json.loads(_content(sent))["nodes"]}
-    assert (nodes["L2H3"]["x"], nodes["L2H3"]["y"]) == (123.5, -77.25)
+    assert (nodes[dragged]["x"], nodes[dragged]["y"]) == (123.5, -77.25)
 
 
 @pytest.mark.parametrize(
@@ -178,11 +142,11 @@ def test_unknown_nodes_are_not_exported():
     assert set(positions_of(elements, CIRCUIT)) == {node.id for node in CIRCUIT.nodes}
 
 
-def test_only_known_formats_are_written():
+def test_only_known_formats_are_written(workbench):
     with pytest.raises(BadInput, match="exe"):
-        save_file(lambda state: CIRCUIT, MARY, "exe", [], 0)
+        save_file(workbench, MARY, "exe", [], 0)
     with pytest.raises(BadInput, match="No heads"):
-        save_file(lambda state: CIRCUIT, MARY.change(heads=()), "png", [], 0)
+        save_file(workbench, MARY.change(heads=()), "png", [], 0)
 
 
 def test_contributions_name_their_sum():

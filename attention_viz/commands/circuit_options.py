@@ -1,0 +1,292 @@
+"""The options of `circuit`: what it is made of, and which of them go together.
+
+A circuit is made of chosen heads (`--heads`), of a file (`--import`), or cut from edge scores.
+Options that say nothing about the circuit asked for are refused by name, never passed over.
+"""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Iterable
+from enum import Enum
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from attention_viz.commands import options
+from attention_viz.records.ablation import AblationKind
+from attention_viz.records.attribution import EDGE_ABLATIONS, Direction, Method
+from attention_viz.records.circuit import Cut
+from attention_viz.records.circuit_file import ImportedCircuit, parse_circuit
+from attention_viz.records.errors import BadInput
+from attention_viz.records.page import PageState
+
+# Of the exports (whose module is not imported for it: it brings matplotlib along), and a script.
+SUFFIXES = ("png", "svg", "pdf", "graphml", "gexf", "dot", "json", "eapig.json", "csv")
+SUFFIXES += ("nodes.csv", "py")
+
+PARENTS: tuple[Callable[[], ArgumentParser], ...] = (
+    partial(options.question, needs_prompt=False),
+    partial(options.intervention, seed_is_for="--kind permute, --family and --random (default: 0)"),
+    options.machine,
+    options.output,
+)
+
+# What an option is where nobody gave it; until then it is None, so that a given one is known.
+_PAGE = PageState()
+_DEFAULTS = {
+    "position": _PAGE.position,
+    "kind": _PAGE.kind,
+    "scale": _PAGE.scale,
+    "threshold": _PAGE.threshold,
+    "seed": _PAGE.seed,
+    "reference": [],
+    "pairs": _PAGE.pair_count,
+    "steps": 5,
+    "ablation": _PAGE.edge_kind,
+    "direction": Direction.NOISE.value,
+    "edges": _PAGE.edges,
+    "cut": _PAGE.cut,
+    "exact_top": 0,
+    "random": 5,
+}
+_QUESTION = ("prompt", "counterfactual", "answer", "distractor", "position")
+_OF_HEADS = ("kind", "scale", "threshold", "at", "reference")
+_OF_SCORES = ("steps", "direction", "edges", "cut", "heads_only", "exact_top", "curve")
+
+
+class Way(Enum):
+    """What the circuit is made of."""
+
+    HEADS = "chosen heads"
+    EDGES = "imported edges"
+    SCORES = "edge scores"
+
+
+def add_options(parser: ArgumentParser) -> None:
+    _add_sources(parser.add_argument_group("what the circuit is made of"))
+    _add_scores(parser.add_argument_group("edge scores and size"))
+    _add_proof(parser.add_argument_group("proof"))
+    parser.add_argument(
+        "--out",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help=f"also write it, by suffix: {', '.join(SUFFIXES)} (py: a script of plain "
+        "TransformerLens calls that recomputes it); several allowed",
+    )
+    parser.set_defaults(**dict.fromkeys(_DEFAULTS))
+
+
+def _add_sources(group: Any) -> None:
+    group.add_argument(
+        "--heads", metavar="L2H3,L3H1", help="these heads; every edge among them is measured"
+    )
+    group.add_argument(
+        "--family",
+        type=options.family,
+        metavar="NAME",
+        help="edges found on a built-in family of prompt pairs (list: python main.py circuits)",
+    )
+    group.add_argument(
+        "--pairs", type=options.count, metavar="N", help="how many of the family (default: 20)"
+    )
+    group.add_argument(
+        "--pairs-file",
+        metavar="FILE",
+        help="edges found on your own prompt pairs: CSV or JSONL with the columns clean, "
+        "counterfactual, answer, distractor",
+    )
+    group.add_argument(
+        "--import",
+        dest="import_file",
+        metavar="FILE",
+        help="measure a circuit that was saved: list of heads (9.9, 10.0 or L9H9), this program's "
+        ".json, or EAP-IG's JSON",
+    )
+
+
+def _add_scores(group: Any) -> None:
+    group.add_argument(
+        "--method",
+        choices=_values(Method),
+        help="how edges are scored: gradient estimates, or path patching of every edge (default: "
+        "eap-ig; eap where --ablation is not resample)",
+    )
+    group.add_argument(
+        "--steps", type=options.count, metavar="M", help="of eap-ig; default: 5, at most 100"
+    )
+    group.add_argument(
+        "--ablation",
+        choices=_values(EDGE_ABLATIONS),
+        help="what edges, and all outside the circuit, are replaced by (default: resample); with "
+        "--heads: the same as --kind",
+    )
+    group.add_argument(
+        "--direction",
+        choices=_values(Direction),
+        help="gradient on the clean run, or on the counterfactual one (default: noise)",
+    )
+    group.add_argument(
+        "--edges", type=options.count, metavar="N", help="size of the circuit (default: 20)"
+    )
+    group.add_argument(
+        "--cut",
+        choices=_values(Cut),
+        help="greedy from the logits, or the top edges anywhere (default: greedy)",
+    )
+    group.add_argument(
+        "--heads-only", action="store_true", help="no edges of MLPs: they all stay in every run"
+    )
+    group.add_argument(
+        "--exact-top",
+        type=options.not_negative_integer,
+        metavar="N",
+        help="measure the N strongest edges by path patching (default: 0)",
+    )
+
+
+def _add_proof(group: Any) -> None:
+    group.add_argument(
+        "--curve", action="store_true", help="faithfulness over circuit size, with CPR and CMD"
+    )
+    group.add_argument(
+        "--random",
+        type=options.not_negative_integer,
+        metavar="N",
+        help="control: random circuits of the same size (default: 5)",
+    )
+
+
+def _values(kinds: Iterable) -> list[str]:
+    return [kind.value for kind in kinds]
+
+
+def settle(args: Namespace, imported: ImportedCircuit | None) -> Way:
+    """Fill in defaults, and say what is asked. Raises BadInput naming options that contradict."""
+    way = _way(args, imported)
+    if way is Way.HEADS:
+        _settle_heads(args)
+    else:
+        _refuse(args, _OF_HEADS, "is of circuits of chosen heads", "--ablation is for edges")
+        _check_pairs(args)
+    if way is Way.EDGES:
+        _refuse_scores(args, "the edges of an imported circuit are measured exactly")
+    elif way is Way.SCORES:
+        _settle_scores(args)
+    for name, value in _DEFAULTS.items():
+        if getattr(args, name) is None:
+            setattr(args, name, value)
+    return way
+
+
+def _way(args: Namespace, imported: ImportedCircuit | None) -> Way:
+    if imported is None:
+        return Way.SCORES if args.heads is None else Way.HEADS
+    if args.heads is not None:
+        raise _contradiction("heads", "import_file")
+    return Way.EDGES if imported.edges else Way.HEADS
+
+
+def _settle_heads(args: Namespace) -> None:
+    """Chosen heads are asked of one prompt, and measured exactly."""
+    for name in ("family", "pairs", "pairs_file"):
+        _refuse(args, [name], "is not for chosen heads", "They are measured on one --prompt")
+    _refuse_scores(args, "the edges of chosen heads are measured exactly")
+    _refuse(args, ["random"], "is not for chosen heads", "It is the control of faithfulness")
+    if args.ablation is not None:
+        if args.kind not in (None, args.ablation):
+            raise _contradiction("kind", "ablation")
+        args.kind = args.ablation
+    if args.prompt is None:
+        raise BadInput("The heads need a prompt to be measured on.", "Give --prompt.")
+
+
+def _settle_scores(args: Namespace) -> None:
+    if args.method is None:
+        is_resample = args.ablation in (None, AblationKind.RESAMPLE.value)
+        args.method = (Method.EAP_IG if is_resample else Method.EAP).value
+    if args.method != Method.EAP_IG.value:
+        _refuse(args, ["steps"], f"is not for --method {args.method}", "eap-ig takes steps")
+
+
+def _refuse_scores(args: Namespace, why: str) -> None:
+    if args.method not in (None, Method.EXACT.value):
+        _refuse(args, ["method"], f"{args.method} does not apply", _sentence(why))
+    _refuse(args, _OF_SCORES, "is of circuits cut from edge scores", _sentence(why))
+
+
+def _check_pairs(args: Namespace) -> None:
+    """One source of prompt pairs: the question's own, a family, or a file."""
+    if args.family is not None and args.pairs_file is not None:
+        raise _contradiction("family", "pairs_file")
+    source = next((name for name in ("family", "pairs_file") if _is_given(args, name)), None)
+    if source is None and args.prompt is None:
+        raise BadInput(
+            "No prompt is given.",
+            "Give --prompt and --counterfactual, or --family (python main.py circuits lists "
+            "them), or --pairs-file.",
+        )
+    for name in _QUESTION:
+        if source is not None and _is_given(args, name):
+            raise _contradiction(source, name)
+    if source != "family":
+        _refuse(args, ["pairs"], "is how many pairs of a family", "Name one with --family")
+
+
+def _refuse(args: Namespace, names: Iterable[str], why: str, remedy: str) -> None:
+    """Raises BadInput at the first of these options that was given."""
+    for name in names:
+        if _is_given(args, name):
+            raise BadInput(f"{_flag(name)} {why}.", f"{remedy}; leave out {_flag(name)}.")
+
+
+def _contradiction(one: str, other: str) -> BadInput:
+    return BadInput(
+        f"{_flag(one)} and {_flag(other)} contradict each other.", "Leave one of them out."
+    )
+
+
+def _is_given(args: Namespace, name: str) -> bool:
+    value = getattr(args, name)
+    return value is not None and value is not False  # 0 was given
+
+
+def _flag(name: str) -> str:
+    return "--import" if name == "import_file" else f"--{name.replace('_', '-')}"
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+# Files
+
+
+def read_import(file: str | None) -> ImportedCircuit | None:
+    """The circuit in a file, nothing measured. Raises BadInput for what can't be read."""
+    return None if file is None else parse_circuit(read_text(file), Path(file).name)
+
+
+def read_text(file: str) -> str:
+    """A file's text. Raises BadInput where there is none, or it is not UTF-8."""
+    try:
+        return Path(file).read_text(encoding="utf-8")
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise BadInput(f"{file!r} can't be read ({reason}).", "Check its name.") from error
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{file!r} is no UTF-8 text.", "Save it as UTF-8.") from error
+
+
+def check_file(path: Path) -> str:
+    """The suffix of SUFFIXES it ends in, checked before measuring: nobody waits in vain.
+
+    Raises BadInput for another one, and where the folder does not exist.
+    """
+    known = [suffix for suffix in SUFFIXES if path.name.lower().endswith(f".{suffix}")]
+    if not known:
+        listed = ", ".join(f".{suffix}" for suffix in SUFFIXES)
+        raise BadInput(f"{str(path)!r} has no known suffix.", f"Use one of: {listed}.")
+    if not path.parent.is_dir():
+        raise BadInput(f"There is no folder {str(path.parent)!r}.", "Make it first.")
+    return max(known, key=len)

@@ -1,0 +1,40 @@
+"""`circuits`: the built-in families of prompt pairs that a circuit can be asked of."""
+
+import json
+from argparse import ArgumentParser, Namespace
+from dataclasses import asdict
+from typing import Any
+
+from attention_viz.records.families import FAMILIES
+from attention_viz.records.pairs import FamilyInfo
+from attention_viz.records.tokens import show
+
+
+def add_options(parser: ArgumentParser) -> None:
+    pass
+
+
+def run(args: Namespace) -> int:
+    print(json.dumps(to_json()) if args.json else to_text())
+    return 0
+
+
+def to_json() -> dict[str, Any]:
+    return {"families": [asdict(family) for family in FAMILIES]}
+
+
+def to_text() -> str:
+    return "\n\n".join(_describe(family) for family in FAMILIES)
+
+
+def _describe(family: FamilyInfo) -> str:
+    example = family.example
+    return "\n".join(
+        [
+            family.name,
+            f"  {family.about}",
+            f"  clean           {example.clean.strip()}",
+            f"  counterfactual  {example.counterfactual.strip()}",
+            f"  answer          {show(example.answer)}, not {show(example.distractor)}",
+        ]
+    )
