@@ -127,7 +127,7 @@ def test_curve(ask, workbench):
     assert [point["random_mean"] is None for point in found["curve"]] == [
         point["size"] in (0, TOTAL) for point in found["curve"]
     ]
-    cut = CutRequest(AttributionRequest(PageState(pairs=ABBA, pair_count=4).pairs_request))
+    cut = CutRequest(AttributionRequest(PageState(pairs=ABBA, pair_count=4).pairs_request), edges=0)
     assert workbench.cached(CurveRequest(cut, random_circuits=2)).cpr == found["cpr"]
 
 

@@ -15,6 +15,7 @@ from attention_viz.exports.tables import contributions_table, edges_table, nodes
 from attention_viz.figures.circuit import draw_circuit, legend, stylesheet
 from attention_viz.panels import (
     circuit_compare,
+    circuit_detail,
     circuit_drawing,
     circuit_export,
     circuit_proof,
@@ -74,6 +75,7 @@ def layout() -> html.Div:
         html.Div(_graph(), id="circuit-figure", hidden=True),
         _tables(),
         dcc.Store(id="circuit-shown"),
+        *circuit_detail.stores(),
         dcc.Store(id=_ASKED),
         note=html.Span(id="circuit-note"),
         tools=tools,
@@ -142,6 +144,7 @@ def register(app: Dash, workbench: Any) -> None:
     circuit_drawing.register(app, workbench)
     circuit_side.register(app, workbench)
     circuit_proof.register(app, workbench)
+    circuit_detail.register(app, workbench)
     circuit_compare.register(app, workbench)
     circuit_export.register(app, workbench)
     _register_graph(app, workbench)

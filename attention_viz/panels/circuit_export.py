@@ -49,7 +49,6 @@ def _item(suffix: str, about: str) -> html.Button:
 def register(app: Dash, workbench: Any) -> None:
     @app.callback(
         Output("circuit-file", "data"),
-        Output("circuit-menu", "open"),
         Output(ids.TOAST, "data", allow_duplicate=True),
         Input({"type": _ITEM, "suffix": ALL}, "n_clicks"),
         State("circuit-graph", "elements"),
@@ -59,12 +58,20 @@ def register(app: Dash, workbench: Any) -> None:
     )
     def save(clicks, elements, share, page):
         if not any(clicks) or not ctx.triggered_id:
-            return no_update, no_update, no_update
+            return no_update, no_update
         try:
             suffix = ctx.triggered_id["suffix"]
-            return save_file(workbench, state_of(page), suffix, elements, share), False, no_update
+            return save_file(workbench, state_of(page), suffix, elements, share), no_update
         except AttentionVizError as error:
-            return no_update, False, toast(error)
+            return no_update, toast(error)
+
+    # The browser opens a menu by itself, so Dash's own `open` doesn't know that it is.
+    app.clientside_callback(
+        "() => { document.getElementById('circuit-menu').open = false; }",
+        Input("circuit-file", "data"),
+        Input(ids.TOAST, "data"),
+        prevent_initial_call=True,
+    )
 
 
 def save_file(

@@ -30,7 +30,7 @@ def named(circuit: Circuit, state: PageState, node_id: str) -> Any:
     node = next(node for node in circuit.nodes if node.id == node_id)
     own = _own_name(node)
     alias = given_name(state, node_id)
-    return own if alias is None else [own, alias]
+    return own if alias is None else html.Span([own, alias])
 
 
 def given_name(state: PageState, node_id: str) -> html.Span | None:

@@ -27,7 +27,7 @@ def person(visit, site):
 
 def test_from_a_search_to_a_proved_circuit_and_back_from_a_file(person, site, tmp_path):
     # search → heads → their circuit
-    person.clicks("#find-heads")
+    person.clicks("#find")
     person.until(lambda: len(person.state().heads) >= 2, "the heads found")
     heads = person.state().heads
     person.opens_view("circuit")

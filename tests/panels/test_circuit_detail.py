@@ -186,6 +186,22 @@ def test_a_persons_name_stands_beside_the_own():
     assert "L2H3 → L3H1 “<i>mover</i>\ufffd”" in said(show(CIRCUIT, edge, state))
 
 
+@pytest.mark.parametrize("circuit", [CIRCUIT, CUT], ids=["chosen", "cut"])
+def test_every_part_is_one_that_a_browser_can_draw(circuit):
+    """Lists of components in lists are drawn by no browser."""
+    state = MARY.change(names=tuple((node.id, "mine") for node in circuit.nodes))
+    graph = Graph(4, 8, 8, is_parallel=False)
+    for part in (*circuit.nodes, *circuit.edges):
+        fields = {"id": part.id} if not isinstance(part, CircuitEdge) else vars(part)
+        shown = show(replace(circuit, graph=graph), fields, state)
+        for component in [shown, *shown._traverse()]:
+            children = getattr(component, "children", None)
+            nested = (
+                [c for c in children if isinstance(c, list)] if isinstance(children, list) else []
+            )
+            assert nested == [], part
+
+
 def test_the_output_and_the_whole_tell_the_difference():
     assert "+4.13 logits" in text_of(show(CIRCUIT, {"id": "logits"}))
     whole = text_of(show_part(None, MARY, CIRCUIT, None))
