@@ -34,6 +34,7 @@ from attention_viz.records.errors import (
     ModelUnavailable,
 )
 from attention_viz.records.faithfulness import (
+    CircuitLensRequest,
     CircuitOnlyRequest,
     CurveRequest,
     FaithfulnessRequest,
@@ -79,6 +80,7 @@ REGISTRY: dict[type, str] = {
     EdgePositionsRequest: "attention_viz.analysis.attribution:attribute_positions",
     FaithfulnessRequest: "attention_viz.analysis.faithfulness:measure_faithfulness",
     CircuitOnlyRequest: "attention_viz.analysis.faithfulness:predict_circuit_only",
+    CircuitLensRequest: "attention_viz.analysis.faithfulness:read_circuit_lens",
     CurveRequest: "attention_viz.analysis.faithfulness:measure_curve",
     RolesRequest: "attention_viz.analysis.roles:head_roles",
     NodeRequest: "attention_viz.analysis.node:node_detail",

@@ -206,7 +206,9 @@ def test_families_are_known_however_they_are_written(ask, name):
 def test_chosen_heads_say_what_was_not_measured(ask):
     found = ask("--prompt", MARY, "--heads", "L0H5,L2H2", "--ablation", "mean")
     assert found["kind"] == "mean" and found["heads"] == ["L0H5", "L2H2"]
-    assert found["faithfulness"] is found["cpr"] is found["cmd"] is None
+    assert found["cpr"] is found["cmd"] is None  # there is no curve of chosen heads
+    gap = found["baseline"] - found["empty"]
+    assert found["faithfulness"] == pytest.approx((found["metric"] - found["empty"]) / gap)
     for edge in found["edges"]:
         assert edge["score"] == edge["value"]
         assert edge["exact"] is (None if edge["via"] == "attention" else True)

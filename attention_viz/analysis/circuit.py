@@ -21,6 +21,7 @@ from attention_viz.analysis.one_pass import Candidate, evaluate
 from attention_viz.analysis.path_patching import Changes, edges_between, patch_edges
 from attention_viz.analysis.question import Asked, ask
 from attention_viz.analysis.roles import head_roles
+from attention_viz.analysis.sweep import all_heads
 from attention_viz.models.loading import LoadedModel
 from attention_viz.records.ablation import Ablation, AblationKind
 from attention_viz.records.circuit import (
@@ -52,7 +53,7 @@ def measure_circuit(
     roles = {each.head: each for each in found.roles}
     patch, patched_with = _patch_of(asked, request.ablation)
     between = list(_edges(asked, heads, patch))
-    ablated, rows = _ablated_and_rows(asked, heads, request, patch)
+    (ablated, alone, none), rows = _ablated_and_rows(asked, heads, request, patch)
     from_tokens = _from_tokens(asked, heads, rows, request.tokens_per_head)
     return Circuit(
         request=request,
@@ -66,9 +67,11 @@ def measure_circuit(
         edges=(*from_tokens, *between),
         contributions=contributions,
         patched_with=patched_with,
-        evaluations=len(between) + 1 + len(heads) * len(_positions(asked)),
+        evaluations=len(between) + 3 + len(heads) * len(_positions(asked)),
         seconds=time.perf_counter() - started,
         graph=model.streams.graph,
+        alone=alone,
+        none=none,
     )
 
 
@@ -121,23 +124,29 @@ def _edges(asked: Asked, heads: Sequence[HeadId], patch: Edit):
 
 def _ablated_and_rows(
     asked: Asked, heads: tuple[HeadId, ...], request: CircuitRequest, patch: Edit
-) -> tuple[float, dict[HeadId, int]]:
-    """Logit difference with all heads ablated, and each head's position of greatest effect."""
+) -> tuple[tuple[float, float, float], dict[HeadId, int]]:
+    """Logit differences, and each head's position of greatest effect.
+
+    With the heads ablated, with all others, with all.
+    """
     positions = _positions(asked)
     values = [z[0].clone() for z in asked.run.z]
     for head in heads:
         values[head.layer][:, head.head] = _patched(asked, head, patch)
     singles = [Replace((position,), values) for position in positions]
-    candidates = [Candidate(heads, edit_of(asked, request.ablation))]
+    everything = tuple(all_heads(asked))
+    others = tuple(head for head in everything if head not in heads)
+    edit = edit_of(asked, request.ablation)
+    candidates = [Candidate(each, edit) for each in (heads, others, everything)]
     candidates += [Candidate((head,), edit) for head in heads for edit in singles]
     measured = torch.empty(len(candidates), dtype=asked.logits.dtype)
     for indices, found in evaluate(asked, candidates, lambda logits: _difference(asked, logits)):
         measured[indices] = found
         asked.pace.report(len(indices), len(candidates))
     clean = _difference(asked, asked.logits[None])
-    effects = (measured[1:] - clean).abs().reshape(len(heads), len(positions))
+    effects = (measured[3:] - clean).abs().reshape(len(heads), len(positions))
     rows = {head: positions[int(row.argmax())] for head, row in zip(heads, effects, strict=True)}
-    return measured[0].item(), rows
+    return tuple(measured[:3].tolist()), rows
 
 
 def _difference(asked: Asked, logits: Tensor) -> Tensor:

@@ -55,7 +55,7 @@ class CircuitRuns:
         found = torch.zeros(2 * has_ends + len(masks), len(self._pairs.pairs), dtype=torch.float64)
         for number, batch in enumerate(batches_of(self._pairs, self._model.decoder.device, 1)):
             with self._pace.turn():
-                replaced = self._replacement.writers(batch)
+                replaced = self._writers(batch)
                 if has_ends:
                     found[:2, batch.indices[0]] = self._ends(batch, replaced)
             for start, stop, values in self._chunks(batch, masks, replaced):
@@ -92,16 +92,21 @@ class CircuitRuns:
             start = stop
 
     @torch.no_grad()
-    def logits(
+    def residuals(
         self, mask: Bool[Tensor, "writer reader"], pair: int
-    ) -> Float[Tensor, " vocabulary"]:
-        """What the model says next where one circuit is all that is left of a pair."""
-        decoder = self._model.decoder
-        batch = PairBatch.of(self._pairs.pairs, [pair], decoder.device)
+    ) -> list[Float[Tensor, "pos d_model"]]:
+        """Residual streams of a pair where one circuit is all that is left.
+
+        What enters each layer, and last what the logits read.
+        """
+        batch = PairBatch.of(self._pairs.pairs, [pair], self._model.decoder.device)
         with self._pace.turn():
-            final = self._run(batch, mask[None], self._replacement.writers(batch))
-            logits = decoder.read_out(final[0, batch.position[0]])
-            return logits[: self._model.vocabulary.size]
+            run = _Run(self._model, mask[None].to(batch.clean.device), self._writers(batch))
+            final = self._model.streams.run_split(batch.clean, run.split, Listener(output=run.hear))
+            return [*(residual[0] for residual in run.entered), run.read_logits(final)[0]]
+
+    def _writers(self, batch: PairBatch) -> Written:
+        return self._replacement.writers(batch)
 
     def _run(
         self, batch: PairBatch, masks: Masks, replaced: Written
@@ -135,6 +140,7 @@ class _Run:
         self._changes = torch.empty(shape, dtype=replaced.dtype, device=replaced.device)
         self._entering: Tensor | None = None  # the residual stream of the layer below
         self._attention: Tensor | None = None  # what its attention wrote
+        self.entered: list[Tensor] = []  # the stream entering each layer
 
     def split(self, layer: int, residual: Tensor, is_mlp: bool) -> list[NewInput]:
         graph = self._graph
@@ -144,6 +150,7 @@ class _Run:
             reads = slice(reads.stop, reads.stop + 1)
         else:
             self._enter(layer, residual)
+            self.entered.append(residual)
             seen = graph.written_before(layer)
         inputs = self._inputs(residual, seen, reads)
         return [NewInput(i, slice(None), inputs[:, i]) for i in range(inputs.shape[1])]

@@ -11,17 +11,20 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
+from torch import Tensor
 
 from attention_viz.analysis.circuit_runs import CircuitRuns
 from attention_viz.analysis.cut import rank_edges, scores_of, take
+from attention_viz.analysis.lens import read_lens
 from attention_viz.analysis.pair_batches import Replacement
 from attention_viz.analysis.pairs import read_pairs
-from attention_viz.analysis.question import ask_pair, predict_from
+from attention_viz.analysis.question import Asked, ask_pair, predict_from
 from attention_viz.models.loading import LoadedModel
 from attention_viz.records.ablation import AblationKind, Prediction
-from attention_viz.records.circuit import Cut
+from attention_viz.records.circuit import LEAST_GAP, Cut
 from attention_viz.records.errors import BadInput
 from attention_viz.records.faithfulness import (
+    CircuitLensRequest,
     CircuitOnlyRequest,
     Curve,
     CurveRequest,
@@ -33,10 +36,10 @@ from attention_viz.records.faithfulness import (
     RandomCircuits,
 )
 from attention_viz.records.graph import Graph
+from attention_viz.records.lens import LensRequest, LogitLens
 from attention_viz.records.pace import Pace
 from attention_viz.records.pairs import PairSet
 
-LEAST_GAP = 1e-4  # logits between full and empty, below which there is nothing to explain
 RESAMPLES = 1000  # of the pairs, for intervals
 
 Mask = Bool[np.ndarray, "writer reader"]
@@ -129,15 +132,32 @@ def predict_circuit_only(
 ) -> Prediction:
     """The next-token distribution of the first pair with everything outside replaced."""
     pace = pace or Pace()
+    asked, residuals = _run_circuit_only(model, request, pace)
+    with torch.no_grad(), pace.turn():
+        logits = model.decoder.read_out(residuals[-1][asked.position])[: model.vocabulary.size]
+    return predict_from(asked, logits, top=request.top)[0]
+
+
+def read_circuit_lens(
+    model: LoadedModel, request: CircuitLensRequest, pace: Pace | None = None
+) -> LogitLens:
+    """The logit lens of the same run; its last row is what the logits read."""
+    asked, residuals = _run_circuit_only(model, request.circuit, pace or Pace())
+    return read_lens(asked, LensRequest(asked.read.question, request.top), residuals)
+
+
+def _run_circuit_only(
+    model: LoadedModel, request: CircuitOnlyRequest, pace: Pace
+) -> tuple[Asked, list[Tensor]]:
+    """The first pair, and its residual streams with everything outside the circuit replaced."""
     pairs = read_pairs(model, request.pairs, pace)
     with pace.turn():
         graph = model.streams.graph
     counted = _counted(graph, request.keeps_mlps)
     mask = graph.mask(request.edges) | (graph.edges & ~counted)
     runs = CircuitRuns(model, pairs, Replacement.of(model, pairs, request.ablation, pace), pace)
-    logits = runs.logits(torch.from_numpy(mask), 0)
     asked = ask_pair(model, pairs.request.question, pairs.pairs[0], pace)
-    return predict_from(asked, logits, top=request.top)[0]
+    return asked, runs.residuals(torch.from_numpy(mask), 0)
 
 
 def area(shares: Sequence[float], values: Sequence[float], *, is_distance: bool = False) -> float:

@@ -4,8 +4,12 @@ Source: nostalgebraist (2020). The model's own modules are used, so an ablated r
 same way as a clean one.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from attention_viz.analysis.edits import edit_of
 from attention_viz.analysis.one_pass import run_ablated
@@ -26,7 +30,15 @@ def logit_lens(model: LoadedModel, request: LensRequest, pace: Pace | None = Non
     if request.ablation is not None:
         heads = asked.need_heads(request.heads)
         run = run_ablated(asked, heads, edit_of(asked, request.ablation))
-    rows = [_read_row(asked, residual[0], request.top) for residual in run.residual]
+    return read_lens(asked, request, [residual[0] for residual in run.residual])
+
+
+@torch.no_grad()
+def read_lens(
+    asked: Asked, request: LensRequest, residuals: Sequence[Float[Tensor, "pos d_model"]]
+) -> LogitLens:
+    """The lens of residual streams: what enters each layer, and what leaves the last."""
+    rows = [_read_row(asked, residual, request.top) for residual in residuals]
     ids, probability, entropy, answer_probability, answer_rank = map(
         np.stack, zip(*rows, strict=True)
     )

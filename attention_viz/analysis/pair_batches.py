@@ -50,15 +50,13 @@ class PairBatch:
         self, decoder: Decoder, repeats: int = 1
     ) -> Callable[[Float[Tensor, "row pos d_model"]], Float[Tensor, " row"]]:
         """Logit difference of final residual streams; every pair stands there `repeats` times."""
-        answer, distractor, position = (
-            each.repeat_interleave(repeats)
-            for each in (self.answer, self.distractor, self.position)
-        )
+        tokens = torch.stack([self.answer, self.distractor], 1).repeat_interleave(repeats, 0)
+        position = self.position.repeat_interleave(repeats)
 
         def read(final: Tensor) -> Tensor:
             rows = torch.arange(len(final), device=final.device)
-            logits = decoder.read_out(final[rows, position])
-            return logits[rows, answer] - logits[rows, distractor]
+            answer, distractor = decoder.read_tokens(final[rows, position], tokens).unbind(1)
+            return answer - distractor
 
         return read
 

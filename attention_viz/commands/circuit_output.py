@@ -65,7 +65,7 @@ def to_json(found: MeasuredCircuit) -> dict[str, Any]:
             "contributions": [
                 {"component": part.component, "value": part.value} for part in circuit.contributions
             ],
-            **_proof_json(found.faithfulness),
+            **_proof_json(found.circuit, found.faithfulness),
             **_curve_json(found.curve),
             "evaluations": circuit.evaluations,
             "seconds": found.seconds,
@@ -165,9 +165,10 @@ def _edge_json(edge: CircuitEdge) -> dict[str, Any]:
     }
 
 
-def _proof_json(found: FaithfulnessResult | None) -> dict[str, Any]:
-    if found is None:
-        return {"faithfulness": None}
+def _proof_json(circuit: Circuit, found: FaithfulnessResult | None) -> dict[str, Any]:
+    if found is None:  # of chosen heads: all other heads ablated, MLPs stay
+        alone = {"faithfulness": circuit.heads_faithfulness}
+        return alone | {"metric": circuit.alone, "empty": circuit.none}
     measured = found.measured
     return {
         "faithfulness": measured.faithfulness,
@@ -227,6 +228,8 @@ def to_text(found: MeasuredCircuit) -> str:
         sections += ["", _edges_of_heads(found.circuit)]
     else:
         sections = [*_pair_lines(found), "", _nodes(found.circuit), "", _edges(found.circuit)]
+    if found.circuit.heads_faithfulness is not None:
+        sections += ["", _heads_line(found.circuit)]
     if found.faithfulness is not None:
         sections += ["", *_proof_lines(found.faithfulness)]
     if found.curve is not None:
@@ -316,6 +319,14 @@ def _edges(circuit: Circuit) -> str:
             )
             for edge in circuit.edges
         ),
+    )
+
+
+def _heads_line(circuit: Circuit) -> str:
+    return (
+        f"faithfulness {circuit.heads_faithfulness:.4f}: with all other heads ablated "
+        f"({circuit.request.ablation.label}; MLPs stay) {circuit.alone:.4f}, with all heads "
+        f"ablated {circuit.none:.4f}, clean {circuit.baseline:.4f} logits"
     )
 
 

@@ -200,6 +200,18 @@ class Decoder:
         logits = self.unembedding(self.final_norm(residual))
         return logits if self._scale_logits is None else self._scale_logits(logits)
 
+    def read_tokens(
+        self, residual: Float[Tensor, "row d_model"], ids: Int[Tensor, "row token"]
+    ) -> Float[Tensor, "row token"]:
+        """The logits of a few tokens of each row: what `read_out` gives for them."""
+        if type(self.unembedding) is not nn.Linear:
+            return self.read_out(residual).gather(1, ids)
+        weight, bias = self.unembedding.weight, self.unembedding.bias
+        logits = torch.einsum("rd,rtd->rt", self.final_norm(residual), weight[ids])
+        if bias is not None:
+            logits = logits + bias[ids]
+        return logits if self._scale_logits is None else self._scale_logits(logits)
+
     def output_weights(self, layer: int) -> Float[Tensor, "head d_head d_model"]:
         """W_O of each head: what it writes is z @ W_O[head]."""
         projection = self.projections[layer]

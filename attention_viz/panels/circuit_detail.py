@@ -8,10 +8,10 @@ from attention_viz.figures.circuit_legend import difference_of
 from attention_viz.panels import ids
 from attention_viz.panels.circuit_lines import at, edge_list, logits, node_button, signed
 from attention_viz.panels.circuit_node import show_node
-from attention_viz.panels.common import number, state_of, toast
+from attention_viz.panels.common import ask, number, state_of, toast
 from attention_viz.panels.results import event_button
-from attention_viz.panels.tables import facts
-from attention_viz.records.attribution import Direction
+from attention_viz.panels.tables import facts, fold, table
+from attention_viz.records.attribution import Direction, EdgePositionsRequest
 from attention_viz.records.circuit import (
     Circuit,
     CircuitEdge,
@@ -23,6 +23,7 @@ from attention_viz.records.edge import EdgeId, Via
 from attention_viz.records.errors import AttentionVizError
 from attention_viz.records.page import PageState
 
+_MOST_POSITIONS = 8
 _EXACT_ASKED = "circuit-exact-asked"  # {edge: "L0H1->L2H3.K", at: ms}
 _INPUT = {
     Via.Q: "its queries only",
@@ -77,7 +78,7 @@ def show_part(
     if part is None:
         shown = _show_whole(circuit)
     elif isinstance(part, CircuitEdge):
-        shown = _show_edge(state, circuit, part)
+        shown = [*_show_edge(state, circuit, part), _by_position(workbench, circuit, part)]
     elif part.kind == "token":
         shown = _show_token(state, circuit, part)
     elif part.kind == "output":
@@ -160,6 +161,23 @@ def _show_edge(state: PageState, circuit: Circuit, edge: CircuitEdge) -> list[An
         _shared_by(circuit, edge),
     ]
     return [html.H4(ends), html.P(told), _compared(circuit, edge), _exact_button(circuit, edge)]
+
+
+def _by_position(workbench: Any, circuit: Circuit, edge: CircuitEdge) -> Any:
+    """Where the writer's result is read: the estimate's parts, the greatest first."""
+    request = circuit.request
+    if edge.is_exact or not isinstance(request, CutRequest):
+        return None
+    try:
+        found = ask(workbench, EdgePositionsRequest(request.attribution))
+    except AttentionVizError as error:
+        return html.P(error.message, className="note")
+    parts = found.scores[(slice(None), *circuit.graph.index(circuit.edge_id(edge)))]
+    order = sorted(range(len(parts)), key=lambda at: -abs(parts[at]))[:_MOST_POSITIONS]
+    family = " (tokens of the first pair)" if circuit.pairs > 1 else ""
+    rows = [[circuit.tokens.labels[at], at, float(parts[at])] for at in order]
+    title = f"The estimate by position{family}"
+    return fold(title, table(["token", "position", "logits"], rows, title))
 
 
 def _verdict(circuit: Circuit, edge: CircuitEdge) -> str:

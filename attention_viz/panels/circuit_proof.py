@@ -147,6 +147,9 @@ def shown_circuit(workbench: Any, state: PageState) -> Circuit | None:
 
 def show_proof(workbench: Any, state: PageState) -> tuple:
     """All that the card shows; see the outputs of its callback."""
+    if state.source == "heads":
+        known = workbench.cached(circuit_request(state)) if state.heads else None
+        return (True, tell_heads(known), *(no_update,) * 8)
     circuit = shown_circuit(workbench, state)
     if circuit is None:
         return (True, None, *(no_update,) * 8)
@@ -172,6 +175,18 @@ def show_proof(workbench: Any, state: PageState) -> tuple:
         table(*curve_table(curve.record), "Faithfulness by size") if has_curve else None,
         table(*minimality_table(whole.record), "Without each edge") if has_edges else None,
     )
+
+
+def tell_heads(circuit: Circuit | None) -> list[Any] | None:
+    """How much chosen heads explain by themselves."""
+    if circuit is None or circuit.heads_faithfulness is None:
+        return None
+    return [
+        html.B(f"Faithfulness {number(circuit.heads_faithfulness, 2)}"),
+        f": with all other heads ablated ({circuit.request.ablation.label}; MLPs stay) the logit "
+        f"difference is {number(circuit.alone, 2, sign=True)}, with all heads ablated "
+        f"{number(circuit.none, 2, sign=True)}, clean {number(circuit.baseline, 2, sign=True)}.",
+    ]
 
 
 def _now(workbench: Any, state: PageState, circuit: Circuit, whole: Any) -> Any:

@@ -3,16 +3,18 @@
 from typing import Any
 
 import plotly.graph_objects as go
-from dash import Dash, Input, Output, State, html, no_update
+from dash import Dash, Input, Output, State, dcc, html, no_update
 
 from attention_viz.figures.circuit import draw_contributions
 from attention_viz.figures.lens import draw_lens
 from attention_viz.panels import ids
 from attention_viz.panels.circuit_source import first_question
 from attention_viz.panels.common import ask, card, empty, explain, number, state_of
+from attention_viz.panels.controls import segments
 from attention_viz.panels.downloads import csv_button
 from attention_viz.panels.lens import keep_read_out_visible, measure_ablated
 from attention_viz.panels.lens_sentence import observe
+from attention_viz.panels.mirror import mirror, watch
 from attention_viz.panels.ranking import ranking
 from attention_viz.panels.requests import (
     ablation_request,
@@ -25,7 +27,8 @@ from attention_viz.panels.results import recall
 from attention_viz.panels.tables import figure, room, width_of
 from attention_viz.records.ablation import AblationResult, Prediction
 from attention_viz.records.circuit import Circuit
-from attention_viz.records.errors import AttentionVizError
+from attention_viz.records.errors import AttentionVizError, BadInput
+from attention_viz.records.faithfulness import CircuitLensRequest
 from attention_viz.records.lens import LogitLens
 from attention_viz.records.page import PageState
 
@@ -33,18 +36,22 @@ _ROOM = 420  # px for the lens, until the browser has said how many there are
 _BAR, _EDGE = 48, 6  # px beside the lens, with and without a colour bar
 _MOST_BARS = 12
 _TOP = 6
+_RUNS = {"clean": "clean", "ablated": "its heads ablated", "circuit": "circuit only"}
+_LOOK = "circuit-lens-look"
 
 
 def layout() -> html.Div:
+    runs = segments("circuit-lens-run", _RUNS, "clean")
     lens = card(
         "Logit lens",
+        html.Div(runs, className="controls"),
         html.Div(
             html.Div(figure("circuit-lens"), id="circuit-lens-box", hidden=True),
             className="scroll-x",
             **{"data-room": "circuit-room"},
         ),
         html.Div(id="circuit-lens-text"),
-        note="clean run; stronger: more probable",
+        note="stronger: more probable",
     )
     top = card("Top tokens", html.Div(id="circuit-top"), note=html.Span(id="circuit-top-note"))
     bars = card(
@@ -54,11 +61,15 @@ def layout() -> html.Div:
         note="to the logit difference",
         tools=csv_button("contributions", "Save all contributions as CSV"),
     )
-    return html.Div([lens, top, bars, room("circuit-room", _ROOM)], className="view-side")
+    return html.Div(
+        [lens, top, bars, room("circuit-room", _ROOM), dcc.Store(id=_LOOK)], className="view-side"
+    )
 
 
 def register(app: Dash, workbench: Any) -> None:
     keep_read_out_visible(app, "circuit-lens")
+    mirror(app, "circuit-lens-run", "side_lens")
+    watch(app, _LOOK, "side_lens")
     _register_lens(app, workbench)
     _register_top(app, workbench)
     _register_bars(app, workbench)
@@ -98,11 +109,12 @@ def _register_lens(app: Dash, workbench: Any) -> None:
         Output("circuit-lens-box", "hidden"),
         Output("circuit-lens-text", "children"),
         *_inputs(),
+        Input(_LOOK, "data"),
         Input("circuit-room", "data"),
         State(ids.PAGE, "data"),
         prevent_initial_call=True,
     )
-    def draw(view, _question, _heads, _ablation, _theme, _shown, width, page):
+    def draw(view, _question, _heads, _ablation, _theme, _shown, _look, width, page):
         return (
             show_lens(workbench, state_of(page), width) if view == "circuit" else (no_update,) * 3
         )
@@ -140,12 +152,38 @@ def _register_bars(app: Dash, workbench: Any) -> None:
 def show_lens(workbench: Any, state: PageState, width: int | None = None) -> tuple:
     """Figure, whether it is hidden, and the sentences (or why there is nothing)."""
     try:
-        state, _ = aside(workbench, state)
-        lens = ask(workbench, lens_request(state))
+        asked, circuit = aside(workbench, state)
+        clean = ask(workbench, lens_request(asked))
+        shown = _lens_of(workbench, state, asked, circuit, clean)
     except AttentionVizError as error:
         return no_update, True, explain(error)
-    drawn = draw_narrow(lens, state.theme, width_of(width, _ROOM))
-    return drawn, False, observe(lens, measure_ablated(workbench, state, lens))
+    drawn = draw_narrow(shown, state.theme, width_of(width, _ROOM))
+    return drawn, False, observe(clean, measure_ablated(workbench, asked, clean))
+
+
+def _lens_of(
+    workbench: Any,
+    state: PageState,
+    asked: PageState,
+    circuit: Circuit | None,
+    clean: LogitLens,
+) -> LogitLens:
+    """The lens of the run chosen. Raises BadInput where there is no such run."""
+    if state.side_lens == "clean":
+        return clean
+    if not asked.heads:
+        raise BadInput("No heads are ablated.", "Pick heads, or choose the clean run.")
+    if state.side_lens == "ablated":
+        found = measure_ablated(workbench, asked, clean)
+        if found is None:
+            raise BadInput("These heads can't be ablated so.", "Choose another intervention.")
+        return found
+    if circuit is None or not circuit.edge_ids:
+        raise BadInput(
+            "Circuit only is for circuits of edges.",
+            "Choose Edge scores or Import above the graph, or another run here.",
+        )
+    return ask(workbench, CircuitLensRequest(circuit_only_request(state, circuit)))
 
 
 def draw_narrow(lens: LogitLens, theme: str, width: int) -> go.Figure:

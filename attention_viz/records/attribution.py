@@ -96,6 +96,10 @@ class EdgePositionsRequest:
     def question(self) -> Question:
         return self.attribution.question
 
+    @property
+    def pairs(self) -> PairsRequest:
+        return self.attribution.pairs
+
 
 @dataclass(frozen=True, eq=False)
 class EdgePositions:

@@ -21,6 +21,8 @@ from attention_viz.records.question import Question
 from attention_viz.records.roles import HeadRole
 from attention_viz.records.tokens import Token, Tokens
 
+LEAST_GAP = 1e-4  # logits between full and empty, below which there is nothing to explain
+
 
 @dataclass(frozen=True)
 class CircuitRequest:
@@ -151,11 +153,24 @@ class Circuit:
     seconds: float
     pairs: int = 1
     graph: Graph | None = None  # the whole computation it is a part of
+    # Of chosen heads: the logit difference with all other heads ablated, and with all heads
+    alone: float | None = None
+    none: float | None = None
 
     @property
     def heads(self) -> tuple[HeadId, ...]:
         """The heads in it."""
         return tuple(node.head for node in self.nodes if node.head is not None)
+
+    @property
+    def heads_faithfulness(self) -> float | None:
+        """The share of the logit difference that chosen heads keep, all others ablated.
+
+        MLPs stay. None where it was not measured, or ablating all heads changes nothing.
+        """
+        if self.alone is None or self.none is None or abs(self.baseline - self.none) < LEAST_GAP:
+            return None
+        return (self.alone - self.none) / (self.baseline - self.none)
 
     @property
     def edge_ids(self) -> tuple[EdgeId, ...]:

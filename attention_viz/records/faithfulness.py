@@ -125,7 +125,10 @@ class Curve:
 
 @dataclass(frozen=True)
 class CircuitOnlyRequest:
-    """What the model says next about the first pair where only these edges are left."""
+    """What the model says next about the first pair where only these edges are left.
+
+    The answer is a Prediction.
+    """
 
     pairs: PairsRequest
     edges: tuple[EdgeId, ...]
@@ -136,3 +139,19 @@ class CircuitOnlyRequest:
     @property
     def question(self) -> Question:
         return self.pairs.question
+
+
+@dataclass(frozen=True)
+class CircuitLensRequest:
+    """The logit lens of that run; the answer is a LogitLens."""
+
+    circuit: CircuitOnlyRequest
+    top: int = 5
+
+    @property
+    def question(self) -> Question:
+        return self.circuit.question
+
+    @property
+    def pairs(self) -> PairsRequest:
+        return self.circuit.pairs

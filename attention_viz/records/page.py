@@ -28,6 +28,7 @@ VERSION = 1
 _MAX_BYTES = 100_000  # of the unpacked JSON; a link is not a file
 LOOKS = ("cost", "dose", "redundancy", "positions", "control", "agreement")
 SOURCES = ("heads", "scores", "given")  # chosen heads, cut from edge scores, imported edges
+SIDE_LENSES = ("clean", "ablated", "circuit")
 MOST_GIVEN = 200  # pairs or edges that a link holds
 VIEWS = ("attention", "ablation", "circuit", "lens")
 
@@ -72,6 +73,7 @@ class PageState:
     mlps: bool = True
     exact: tuple[str, ...] = ()  # edges to measure exactly
     given_edges: tuple[str, ...] = ()  # of an imported circuit
+    side_lens: str = "clean"  # of which run the lens beside the circuit is
     kept: str = ""  # the link of a page whose circuit is compared with this one's
     arranged: str = "layers"  # one of circuit_view.LAYOUTS
     pinned: tuple[tuple[str, float, float], ...] = ()  # node, x, y
@@ -220,6 +222,7 @@ class PageState:
         _need(_is_int(self.edges) and 1 <= self.edges <= 100_000, "edges", self.edges)
         _need(isinstance(self.mlps, bool), "mlps", self.mlps)
         _need(isinstance(self.kept, str) and len(self.kept) <= _MAX_BYTES // 4, "kept", self.kept)
+        _need(self.side_lens in SIDE_LENSES, "side_lens", self.side_lens)
         _need(self.arranged in LAYOUTS, "arranged", self.arranged)
         for name in ("exact", "given_edges", "hidden"):
             _need(_are(getattr(self, name), str), name, getattr(self, name))

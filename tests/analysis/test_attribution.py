@@ -15,25 +15,41 @@ from transformer_lens.tools.analysis.attribution_patching import (
 )
 
 from attention_viz.analysis import cut
+from attention_viz.analysis.ablation import ablate, predict
 from attention_viz.analysis.attribution import attribute_edges, attribute_positions
+from attention_viz.analysis.circuit import measure_circuit
 from attention_viz.analysis.cut import cut_scores, edges_of, patch_over_pairs, prune
-from attention_viz.analysis.faithfulness import measure_curve, measure_faithfulness
+from attention_viz.analysis.faithfulness import (
+    measure_curve,
+    measure_faithfulness,
+    predict_circuit_only,
+    read_circuit_lens,
+)
+from attention_viz.analysis.lens import logit_lens
 from attention_viz.analysis.pair_batches import Replacement, batches_of
 from attention_viz.analysis.pairs import read_pairs
 from attention_viz.models.streams import writers_of
-from attention_viz.records.ablation import AblationKind
+from attention_viz.records.ablation import AblationKind, AblationRequest, PredictionRequest
 from attention_viz.records.attribution import (
     AttributionRequest,
     Direction,
     EdgePositionsRequest,
     Method,
 )
-from attention_viz.records.circuit import Cut, CutRequest
+from attention_viz.records.circuit import CircuitRequest, Cut, CutRequest
 from attention_viz.records.edge import INPUT, OUTPUT, EdgeId, Via
 from attention_viz.records.errors import BadInput
-from attention_viz.records.faithfulness import CurveRequest, FaithfulnessRequest
+from attention_viz.records.faithfulness import (
+    CircuitLensRequest,
+    CircuitOnlyRequest,
+    CurveRequest,
+    FaithfulnessRequest,
+)
 from attention_viz.records.graph import Graph
+from attention_viz.records.ids import HeadId
+from attention_viz.records.lens import LensRequest
 from attention_viz.records.pace import Pace
+from attention_viz.records.question import Question
 from tests.analysis.pairs_for_tests import indirect_objects, random_pairs
 from tests.models_for_tests import ARCHITECTURES, save_random_model
 
@@ -281,6 +297,40 @@ def test_leaving_out_an_edge_is_the_circuit_without_it(load):
     lost = whole.measured.faithfulness - less.measured.faithfulness
     assert [each.edge for each in whole.minimality] == list(edges)
     assert whole.minimality[0].loss == pytest.approx(lost, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_what_is_left_of_the_first_pair_is_read_in_every_layer(load, name):
+    """All edges: the clean run and its lens; none: the counterfactual's."""
+    model, pairs = load(name), random_pairs(name)
+    graph = model.streams.graph
+    everything = CircuitOnlyRequest(pairs, tuple(edges_of(graph, graph.edges)))
+    nothing = CircuitOnlyRequest(pairs, ())
+    first = read_pairs(model, pairs).pairs[0]
+    for request, text in ((everything, first.text.clean), (nothing, first.text.counterfactual)):
+        asked = Question(name, text, answer=first.answer.id, distractor=first.distractor.id)
+        expected = predict(model, PredictionRequest(asked))
+        found = predict_circuit_only(model, request)
+        assert [each.token.id for each in found.top] == [each.token.id for each in expected.top]
+        assert found.logit_diff == pytest.approx(expected.logit_diff, abs=1e-5)
+        lens = read_circuit_lens(model, CircuitLensRequest(request))
+        plain = logit_lens(model, LensRequest(asked))
+        np.testing.assert_allclose(lens.probability[-1], plain.probability[-1], atol=1e-5)
+        if request is everything:
+            np.testing.assert_allclose(lens.probability, plain.probability, atol=1e-5)
+
+
+def test_chosen_heads_alone_are_all_others_ablated(load, ask_about):
+    model, question = load("gpt2"), ask_about("gpt2")
+    heads = (HeadId(0, 1), HeadId(2, 0))
+    every = tuple(HeadId(layer, head) for layer in range(3) for head in range(4))
+    others = tuple(head for head in every if head not in heads)
+    circuit = measure_circuit(model, CircuitRequest(question, heads))
+    for value, ablated in ((circuit.alone, others), (circuit.none, every)):
+        expected = ablate(model, AblationRequest(question, ablated)).ablated.logit_diff
+        assert value == pytest.approx(expected, abs=1e-9)
+    share = (circuit.alone - circuit.none) / (circuit.baseline - circuit.none)
+    assert circuit.heads_faithfulness == pytest.approx(share)
 
 
 # Cutting

@@ -8,12 +8,13 @@ from dash import Dash
 
 from attention_viz.panels import circuit_compare, circuit_proof, circuit_source
 from attention_viz.panels.circuit import find_circuit, missing, show_circuit
+from attention_viz.panels.circuit_detail import show_part
 from attention_viz.panels.circuit_export import FILES, save_file
 from attention_viz.panels.circuit_side import show_lens, show_top
 from attention_viz.panels.circuit_source import import_circuit, known_circuit, read_file
 from attention_viz.panels.requests import attribution_request, curve_request, proof_request
 from attention_viz.records.ablation import AblationKind
-from attention_viz.records.attribution import Method
+from attention_viz.records.attribution import EdgePositionsRequest, Method
 from attention_viz.records.errors import BadInput
 from attention_viz.records.page import PageState
 from tests.panels.views import MARY, find_all, text_of
@@ -66,6 +67,18 @@ def test_an_edge_chosen_is_measured_exactly(ready):
     exact = next(e for e in known_circuit(ready, state).edges if e.id == estimated.id)
     assert exact.is_exact and exact.estimate == pytest.approx(estimated.value)
     assert exact.value != pytest.approx(estimated.value)
+
+
+def test_an_estimate_is_told_by_position(ready):
+    circuit = known_circuit(ready, SCORES)
+    edge = circuit.edges[0]
+    shown = show_part(ready, SCORES, circuit, edge)
+    parts = ready.measure(EdgePositionsRequest(attribution_request(SCORES))).scores
+    own = parts[(slice(None), *circuit.graph.index(circuit.edge_id(edge)))]
+    assert own.sum() == pytest.approx(edge.value, rel=1e-4)
+    rows = [text_of(row) for row in find_all(shown, "Tr")][1:]
+    greatest = abs(own).argmax()
+    assert circuit.tokens.labels[greatest] in rows[0] and str(greatest) in rows[0]
 
 
 def test_the_proof_says_how_faithful_and_grows_when_measured(ready):
