@@ -23,7 +23,7 @@ from attention_viz.panels import (
     circuit_source,
     ids,
 )
-from attention_viz.panels.circuit_detail import find_part, show_part
+from attention_viz.panels.circuit_detail import find_part, show_part, show_positions
 from attention_viz.panels.circuit_numbers import NOTHING, draw_sign, smallest_of
 from attention_viz.panels.circuit_source import known_circuit
 from attention_viz.panels.common import ask, card, empty, explain, stale, state_of, toast
@@ -222,7 +222,8 @@ def _register_detail(app: Dash, workbench: Any) -> None:
         if found.record is None:
             return None
         part = find_part(found.record, newest(node, edge))
-        return show_part(workbench, state, found.record, part)
+        shown = show_part(workbench, state, found.record, part)
+        return [shown, show_positions(workbench, found.record, part)]
 
 
 def newest(node: Any, edge: Any) -> Any:

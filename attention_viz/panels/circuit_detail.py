@@ -78,7 +78,7 @@ def show_part(
     if part is None:
         shown = _show_whole(circuit)
     elif isinstance(part, CircuitEdge):
-        shown = [*_show_edge(state, circuit, part), _by_position(workbench, circuit, part)]
+        shown = _show_edge(state, circuit, part)
     elif part.kind == "token":
         shown = _show_token(state, circuit, part)
     elif part.kind == "output":
@@ -163,10 +163,11 @@ def _show_edge(state: PageState, circuit: Circuit, edge: CircuitEdge) -> list[An
     return [html.H4(ends), html.P(told), _compared(circuit, edge), _exact_button(circuit, edge)]
 
 
-def _by_position(workbench: Any, circuit: Circuit, edge: CircuitEdge) -> Any:
-    """Where the writer's result is read: the estimate's parts, the greatest first."""
-    request = circuit.request
-    if edge.is_exact or not isinstance(request, CutRequest):
+def show_positions(workbench: Any, circuit: Circuit, part: CircuitNode | CircuitEdge | None) -> Any:
+    """Of an estimated edge, where the writer's result is read: its parts, the greatest first."""
+    request, edge = circuit.request, part
+    is_estimate = isinstance(edge, CircuitEdge) and not edge.is_exact
+    if not is_estimate or not isinstance(request, CutRequest):
         return None
     try:
         found = ask(workbench, EdgePositionsRequest(request.attribution))

@@ -8,7 +8,7 @@ from dash import Dash
 
 from attention_viz.panels import circuit_compare, circuit_proof, circuit_source
 from attention_viz.panels.circuit import find_circuit, missing, show_circuit
-from attention_viz.panels.circuit_detail import show_part
+from attention_viz.panels.circuit_detail import show_positions
 from attention_viz.panels.circuit_export import FILES, save_file
 from attention_viz.panels.circuit_side import show_lens, show_top
 from attention_viz.panels.circuit_source import import_circuit, known_circuit, read_file
@@ -72,12 +72,13 @@ def test_an_edge_chosen_is_measured_exactly(ready):
 def test_an_estimate_is_told_by_position(ready):
     circuit = known_circuit(ready, SCORES)
     edge = circuit.edges[0]
-    shown = show_part(ready, SCORES, circuit, edge)
+    shown = show_positions(ready, circuit, edge)
     parts = ready.measure(EdgePositionsRequest(attribution_request(SCORES))).scores
     own = parts[(slice(None), *circuit.graph.index(circuit.edge_id(edge)))]
     assert own.sum() == pytest.approx(edge.value, rel=1e-4)
     rows = [text_of(row) for row in find_all(shown, "Tr")][1:]
     greatest = abs(own).argmax()
+    assert show_positions(ready, circuit, circuit.nodes[0]) is None
     assert circuit.tokens.labels[greatest] in rows[0] and str(greatest) in rows[0]
 
 
