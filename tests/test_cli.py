@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -317,6 +318,27 @@ def test_circuits_lists_the_families_without_a_model(run):
     assert (code, err) == (0, "")
     for family in FAMILIES:
         assert f"{family.name}\n" in out and family.example.counterfactual.strip() in out
+
+
+def test_models_are_tested(run, tmp_path):
+    """The self-test of the intervention; a model that can't be read is refused with the reason."""
+    good, bad = save_random_model("llama", tmp_path), tmp_path / "broken"
+    shutil.copytree(good, bad)
+    (bad / "model.safetensors").write_bytes(b"nothing")
+    options = ("--model", good, "--model", bad)
+    code, out, _ = run("models", *options, "--test", "--json")
+    found = {model["name"]: model for model in json.loads(out)["models"]}
+    assert code == 2
+    passed = [model for model in found.values() if model.get("passed")]
+    assert len(passed) == 2  # the embedded one and the folder
+    for model in passed:
+        claims = {check["claim"]: check["error"] for check in model["checks"]}
+        assert claims["scale 1 is the clean run"] < 1e-3 and len(claims) == 6
+        assert model["engine"] == "one pass"
+    refused = [model["reason"] for model in found.values() if model.get("passed") is False]
+    assert len(refused) == 1 and "broken" in refused[0]
+    code, out, _ = run("models", "--test")
+    assert code == 0 and "scale 1 is the clean run" in out and "passed" in out
 
 
 def test_models(run, tmp_path):

@@ -1,12 +1,18 @@
-"""`models`: the list of models a server started with these options would offer."""
+"""`models`: the list of models a server started with these options would offer.
+
+With `--test` each that is on this machine, or named, is loaded, and its self-test printed.
+"""
 
 import json
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
 from typing import Any
 
 from attention_viz.commands.command import table
 from attention_viz.models.catalogue import Catalogue
-from attention_viz.records.model import EMBEDDED
+from attention_viz.records.errors import AttentionVizError
+from attention_viz.records.model import EMBEDDED, ModelInfo
+from attention_viz.workbench import Workbench
 
 
 def add_options(parser: ArgumentParser) -> None:
@@ -17,20 +23,63 @@ def add_options(parser: ArgumentParser) -> None:
         metavar="NAME_OR_FOLDER",
         help="add a hub name or a local folder to the list; may be repeated",
     )
+    parser.add_argument(
+        "--test",
+        action="store_true",
+        help="load those on this machine or named by --model, and test the intervention on each",
+    )
 
 
 def run(args: Namespace) -> int:
+    """Exit code 2 where a model is refused."""
     catalogue = Catalogue.standard(args.model)
-    print(json.dumps(to_json(catalogue)) if args.json else to_text(catalogue))
-    return 0
+    tested = dict(_test(catalogue, args.model)) if args.test else {}
+    print(json.dumps(to_json(catalogue, tested)) if args.json else to_text(catalogue))
+    if not args.json:
+        for name, result in tested.items():
+            print(f"\n{_tell(name, result)}")
+    return 2 if any(isinstance(result, str) for result in tested.values()) else 0
 
 
-def to_json(catalogue: Catalogue) -> dict[str, Any]:
+def _test(catalogue: Catalogue, named: list[str]) -> Iterator[tuple[str, ModelInfo | str]]:
+    """What is known of each model when it is loaded, or why it can't be."""
+    workbench = Workbench(catalogue)
+    for entry in catalogue.entries:
+        if entry.is_local or entry.source in named:
+            try:
+                yield entry.name, workbench.wait(entry.name).info
+            except AttentionVizError as error:
+                yield entry.name, str(error)
+
+
+def _tell(name: str, result: ModelInfo | str) -> str:
+    if isinstance(result, str):
+        return f"{name}: {result}"
+    checks = table(
+        ["self-test", "error (relative)"],
+        ((check.claim, f"{check.error:.1e}") for check in result.checks),
+    )
+    return f"{name}: passed; {result.architecture}, {result.engine}, {result.device}\n{checks}"
+
+
+def to_json(
+    catalogue: Catalogue, tested: dict[str, ModelInfo | str] | None = None
+) -> dict[str, Any]:
     entries = [
         {"name": entry.name, "source": entry.source, "local": entry.is_local, "about": entry.about}
+        | _test_json((tested or {}).get(entry.name))
         for entry in catalogue.entries
     ]
     return {"default": EMBEDDED, "models": entries}
+
+
+def _test_json(result: ModelInfo | str | None) -> dict[str, Any]:
+    if result is None:
+        return {}
+    if isinstance(result, str):
+        return {"passed": False, "reason": result}
+    checks = [{"claim": check.claim, "error": check.error} for check in result.checks]
+    return {"passed": True, "engine": result.engine, "device": result.device, "checks": checks}
 
 
 def to_text(catalogue: Catalogue) -> str:
