@@ -550,6 +550,8 @@ def test_the_server_answers_while_the_model_loads_and_ends_on_ctrl_c():
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
+        # A shell's background jobs ignore Ctrl-C, and what they start inherits that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         link = re.fullmatch(r"Attention Viz is at (http://\S+)\n", server.stdout.readline())[1]
