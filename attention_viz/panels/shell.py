@@ -12,6 +12,7 @@ from attention_viz.panels import (
     help,
     intervention,
     link,
+    mirror,
     model,
     news,
     prediction,
@@ -170,6 +171,7 @@ def register(app: Dash, workbench: Any, views: dict[str, ModuleType]) -> None:
     _register_tabs(app, list(views))
     for part in (*PARTS, *views.values()):
         part.register(app, workbench)
+    mirror.follow(app)
 
 
 def _register_state(app: Dash) -> None:
