@@ -19,36 +19,36 @@ import numpy as np
 
 from attention_viz.jobs import DeviceLock, JobPace, Jobs
 from attention_viz.records.ablation import AblationRequest, PredictionRequest
-from attention_viz.records.agreement import AgreementRequest
 from attention_viz.records.attention import AttentionRequest, TokenRequest
-from attention_viz.records.attribution import AttributionRequest, EdgePositionsRequest
-from attention_viz.records.circuit import CircuitRequest, CutRequest, EdgesRequest
-from attention_viz.records.control import ControlRequest
-from attention_viz.records.cost import CostRequest
-from attention_viz.records.counterfactual import CounterfactualRequest
-from attention_viz.records.dose import DoseRequest
+from attention_viz.records.circuits.attribution import AttributionRequest, EdgePositionsRequest
+from attention_viz.records.circuits.circuit import CircuitRequest, CutRequest, EdgesRequest
+from attention_viz.records.circuits.counterfactual import CounterfactualRequest
+from attention_viz.records.circuits.faithfulness import (
+    CircuitLensRequest,
+    CircuitOnlyRequest,
+    CurveRequest,
+    FaithfulnessRequest,
+)
+from attention_viz.records.circuits.node import NodeRequest
+from attention_viz.records.circuits.pairs import PairsRequest
+from attention_viz.records.circuits.roles import RolesRequest
 from attention_viz.records.errors import (
     AttentionVizError,
     BadInput,
     Cancelled,
     ModelUnavailable,
 )
-from attention_viz.records.faithfulness import (
-    CircuitLensRequest,
-    CircuitOnlyRequest,
-    CurveRequest,
-    FaithfulnessRequest,
-)
 from attention_viz.records.job import JobStatus
 from attention_viz.records.lens import LensRequest
+from attention_viz.records.looks.agreement import AgreementRequest
+from attention_viz.records.looks.control import ControlRequest
+from attention_viz.records.looks.cost import CostRequest
+from attention_viz.records.looks.dose import DoseRequest
+from attention_viz.records.looks.positions import PositionsRequest
+from attention_viz.records.looks.redundancy import RedundancyRequest
 from attention_viz.records.model import ModelEntry, ModelStatus
-from attention_viz.records.node import NodeRequest
 from attention_viz.records.pace import Pace
-from attention_viz.records.pairs import PairsRequest
-from attention_viz.records.positions import PositionsRequest
 from attention_viz.records.question import TokensRequest
-from attention_viz.records.redundancy import RedundancyRequest
-from attention_viz.records.roles import RolesRequest
 from attention_viz.records.search import EstimateRequest, SearchRequest
 from attention_viz.records.sweep import SweepRequest
 from attention_viz.records.tokens import Token, unshow
@@ -64,28 +64,28 @@ REGISTRY: dict[type, str] = {
     SweepRequest: "attention_viz.analysis.sweep:sweep_heads",
     SearchRequest: "attention_viz.analysis.search:search_heads",
     EstimateRequest: "attention_viz.analysis.search:estimate_search",
-    AgreementRequest: "attention_viz.analysis.agreement:compare_kinds",
-    ControlRequest: "attention_viz.analysis.control:compare_with_random_sets",
-    CostRequest: "attention_viz.analysis.cost:cost_to_flip",
-    DoseRequest: "attention_viz.analysis.dose:respond_to_dose",
-    PositionsRequest: "attention_viz.analysis.positions:map_positions",
-    RedundancyRequest: "attention_viz.analysis.redundancy:map_redundancy",
+    AgreementRequest: "attention_viz.analysis.looks.agreement:compare_kinds",
+    ControlRequest: "attention_viz.analysis.looks.control:compare_with_random_sets",
+    CostRequest: "attention_viz.analysis.looks.cost:cost_to_flip",
+    DoseRequest: "attention_viz.analysis.looks.dose:respond_to_dose",
+    PositionsRequest: "attention_viz.analysis.looks.positions:map_positions",
+    RedundancyRequest: "attention_viz.analysis.looks.redundancy:map_redundancy",
     AttentionRequest: "attention_viz.analysis.attention:attention_maps",
     TokenRequest: "attention_viz.analysis.attention:token_facts",
     LensRequest: "attention_viz.analysis.lens:logit_lens",
-    CircuitRequest: "attention_viz.analysis.circuit:measure_circuit",
-    CutRequest: "attention_viz.analysis.cut:measure_cut",
-    EdgesRequest: "attention_viz.analysis.cut:measure_edges",
-    AttributionRequest: "attention_viz.analysis.attribution:attribute_edges",
-    EdgePositionsRequest: "attention_viz.analysis.attribution:attribute_positions",
-    FaithfulnessRequest: "attention_viz.analysis.faithfulness:measure_faithfulness",
-    CircuitOnlyRequest: "attention_viz.analysis.faithfulness:predict_circuit_only",
-    CircuitLensRequest: "attention_viz.analysis.faithfulness:read_circuit_lens",
-    CurveRequest: "attention_viz.analysis.faithfulness:measure_curve",
-    RolesRequest: "attention_viz.analysis.roles:head_roles",
-    NodeRequest: "attention_viz.analysis.node:node_detail",
-    PairsRequest: "attention_viz.analysis.pairs:read_pairs",
-    CounterfactualRequest: "attention_viz.analysis.counterfactual:build_counterfactual",
+    CircuitRequest: "attention_viz.analysis.circuits.circuit:measure_circuit",
+    CutRequest: "attention_viz.analysis.circuits.cut:measure_cut",
+    EdgesRequest: "attention_viz.analysis.circuits.cut:measure_edges",
+    AttributionRequest: "attention_viz.analysis.circuits.attribution:attribute_edges",
+    EdgePositionsRequest: "attention_viz.analysis.circuits.attribution:attribute_positions",
+    FaithfulnessRequest: "attention_viz.analysis.circuits.faithfulness:measure_faithfulness",
+    CircuitOnlyRequest: "attention_viz.analysis.circuits.faithfulness:predict_circuit_only",
+    CircuitLensRequest: "attention_viz.analysis.circuits.faithfulness:read_circuit_lens",
+    CurveRequest: "attention_viz.analysis.circuits.faithfulness:measure_curve",
+    RolesRequest: "attention_viz.analysis.roles.roles:head_roles",
+    NodeRequest: "attention_viz.analysis.circuits.node:node_detail",
+    PairsRequest: "attention_viz.analysis.circuits.pairs:read_pairs",
+    CounterfactualRequest: "attention_viz.analysis.circuits.counterfactual:build_counterfactual",
 }
 LOADER = "attention_viz.models.loading:load_model"
 

@@ -13,10 +13,9 @@ from attention_viz.records.ablation import (
     RankedToken,
     TokenChange,
 )
-from attention_viz.records.agreement import Agreement, AgreementRequest
 from attention_viz.records.attention import AttentionMaps, AttentionRequest
-from attention_viz.records.attribution import AttributionRequest
-from attention_viz.records.circuit import (
+from attention_viz.records.circuits.attribution import AttributionRequest
+from attention_viz.records.circuits.circuit import (
     Circuit,
     CircuitEdge,
     CircuitNode,
@@ -24,11 +23,8 @@ from attention_viz.records.circuit import (
     Contribution,
     CutRequest,
 )
-from attention_viz.records.control import Control, ControlRequest
-from attention_viz.records.cost import Cost, CostRequest, CostTable
-from attention_viz.records.dose import Dose, DoseRequest, Flip
-from attention_viz.records.edge import INPUT, OUTPUT, EdgeId, Via
-from attention_viz.records.faithfulness import (
+from attention_viz.records.circuits.edge import INPUT, OUTPUT, EdgeId, Via
+from attention_viz.records.circuits.faithfulness import (
     Curve,
     CurveRequest,
     Faithfulness,
@@ -38,15 +34,19 @@ from attention_viz.records.faithfulness import (
     Minimality,
     RandomCircuits,
 )
-from attention_viz.records.graph import Graph
+from attention_viz.records.circuits.graph import Graph
+from attention_viz.records.circuits.pairs import PairsRequest
+from attention_viz.records.circuits.roles import HeadRole, HeadRoles, Role, RolesRequest
 from attention_viz.records.ids import HeadId, parse_heads
 from attention_viz.records.lens import LensRequest, LogitLens
+from attention_viz.records.looks.agreement import Agreement, AgreementRequest
+from attention_viz.records.looks.control import Control, ControlRequest
+from attention_viz.records.looks.cost import Cost, CostRequest, CostTable
+from attention_viz.records.looks.dose import Dose, DoseRequest, Flip
+from attention_viz.records.looks.positions import PositionMap, PositionsRequest
+from attention_viz.records.looks.redundancy import Redundancy, RedundancyRequest
 from attention_viz.records.metrics import Metric
-from attention_viz.records.pairs import PairsRequest
-from attention_viz.records.positions import PositionMap, PositionsRequest
 from attention_viz.records.question import Question
-from attention_viz.records.redundancy import Redundancy, RedundancyRequest
-from attention_viz.records.roles import HeadRole, HeadRoles, Role, RolesRequest
 from attention_viz.records.search import Objective, SearchRequest, SearchResult, SearchStep
 from attention_viz.records.sweep import HeadSweep, SweepRequest
 from attention_viz.records.tokens import Token, Tokens

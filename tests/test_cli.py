@@ -17,8 +17,8 @@ from attention_viz.cli import main, make_parser
 from attention_viz.commands import options, serve
 from attention_viz.commands.command import table
 from attention_viz.records.ablation import Ablation, AblationKind
+from attention_viz.records.circuits.families import FAMILIES
 from attention_viz.records.errors import BadInput
-from attention_viz.records.families import FAMILIES
 from attention_viz.records.ids import HeadId
 from attention_viz.records.metrics import Metric
 from attention_viz.records.page import PageState

@@ -12,11 +12,11 @@ import pytest
 from attention_viz.cli import main
 from attention_viz.commands import circuit_options
 from attention_viz.exports.circuit import SUFFIXES
-from attention_viz.records import pair_file
-from attention_viz.records.attribution import AttributionRequest
-from attention_viz.records.circuit import CutRequest
-from attention_viz.records.circuit_file import parse_circuit
-from attention_viz.records.faithfulness import CurveRequest, FaithfulnessRequest
+from attention_viz.records.circuits import pair_file
+from attention_viz.records.circuits.attribution import AttributionRequest
+from attention_viz.records.circuits.circuit import CutRequest
+from attention_viz.records.circuits.circuit_file import parse_circuit
+from attention_viz.records.circuits.faithfulness import CurveRequest, FaithfulnessRequest
 from attention_viz.records.page import PageState
 from attention_viz.workbench import Workbench
 from tests.analysis.pairs_for_tests import RANDOM_PAIRS

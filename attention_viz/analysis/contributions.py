@@ -12,7 +12,7 @@ from torch import Tensor
 
 from attention_viz.analysis.question import Asked
 from attention_viz.models.decoder import Decoder
-from attention_viz.records.circuit import Contribution
+from attention_viz.records.circuits.circuit import Contribution
 from attention_viz.records.errors import BadInput
 
 UNEMBEDDING_BIAS = "unembedding bias"

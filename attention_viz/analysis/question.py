@@ -14,10 +14,10 @@ from attention_viz.models.decoder import Decoder, Run
 from attention_viz.models.loading import LoadedModel
 from attention_viz.models.vocabulary import Vocabulary
 from attention_viz.records.ablation import Prediction, RankedToken
+from attention_viz.records.circuits.pairs import TokenPair
 from attention_viz.records.errors import BadInput, Cancelled
 from attention_viz.records.ids import HeadId
 from attention_viz.records.pace import Pace
-from attention_viz.records.pairs import TokenPair
 from attention_viz.records.question import PromptTokens, Question, TokensRequest
 from attention_viz.records.tokens import Token, Tokens
 

@@ -14,14 +14,14 @@ from attention_viz.commands.circuit_options import Way
 from attention_viz.commands.circuit_output import MeasuredCircuit, to_json, to_text
 from attention_viz.commands.command import Asker, Command
 from attention_viz.records.ablation import AblationKind
-from attention_viz.records.attribution import AttributionRequest, Direction, Method
-from attention_viz.records.circuit import CircuitRequest, Cut, CutRequest, EdgesRequest
-from attention_viz.records.circuit_file import ImportedCircuit, fit_edges
+from attention_viz.records.circuits.attribution import AttributionRequest, Direction, Method
+from attention_viz.records.circuits.circuit import CircuitRequest, Cut, CutRequest, EdgesRequest
+from attention_viz.records.circuits.circuit_file import ImportedCircuit, fit_edges
+from attention_viz.records.circuits.faithfulness import CurveRequest, FaithfulnessRequest
+from attention_viz.records.circuits.graph import Graph
+from attention_viz.records.circuits.pair_file import parse_numbered_pairs
+from attention_viz.records.circuits.pairs import BadPair, PairSet, PairsRequest
 from attention_viz.records.errors import BadInput
-from attention_viz.records.faithfulness import CurveRequest, FaithfulnessRequest
-from attention_viz.records.graph import Graph
-from attention_viz.records.pair_file import parse_numbered_pairs
-from attention_viz.records.pairs import BadPair, PairSet, PairsRequest
 from attention_viz.records.question import Question
 
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from attention_viz.commands import options
 from attention_viz.records.ablation import AblationKind
-from attention_viz.records.attribution import EDGE_ABLATIONS, Direction, Method
-from attention_viz.records.circuit import Cut
-from attention_viz.records.circuit_file import ImportedCircuit, parse_circuit
+from attention_viz.records.circuits.attribution import EDGE_ABLATIONS, Direction, Method
+from attention_viz.records.circuits.circuit import Cut
+from attention_viz.records.circuits.circuit_file import ImportedCircuit, parse_circuit
 from attention_viz.records.errors import BadInput
 from attention_viz.records.page import PageState
 

@@ -12,17 +12,17 @@ from attention_viz.commands.command import (
     table,
     token_json,
 )
-from attention_viz.records.attribution import Attribution, Method
-from attention_viz.records.circuit import (
+from attention_viz.records.circuits.attribution import Attribution, Method
+from attention_viz.records.circuits.circuit import (
     Circuit,
     CircuitEdge,
     CircuitNode,
     CircuitRequest,
     CutRequest,
 )
-from attention_viz.records.faithfulness import Curve, Faithfulness, FaithfulnessResult
-from attention_viz.records.pairs import BadPair, PairSet
-from attention_viz.records.roles import HeadRole
+from attention_viz.records.circuits.faithfulness import Curve, Faithfulness, FaithfulnessResult
+from attention_viz.records.circuits.pairs import BadPair, PairSet
+from attention_viz.records.circuits.roles import HeadRole
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 from typing import Any
 
-from attention_viz.records.families import FAMILIES
-from attention_viz.records.pairs import FamilyInfo
+from attention_viz.records.circuits.families import FAMILIES
+from attention_viz.records.circuits.pairs import FamilyInfo
 from attention_viz.records.tokens import show
 
 

@@ -18,16 +18,16 @@ from attention_viz.commands.command import (
 )
 from attention_viz.exports import tables
 from attention_viz.records.ablation import Ablation
-from attention_viz.records.agreement import Agreement, AgreementRequest
-from attention_viz.records.control import Control, ControlRequest
-from attention_viz.records.cost import CostRequest, CostTable
-from attention_viz.records.dose import Dose, DoseRequest
 from attention_viz.records.ids import HeadId
+from attention_viz.records.looks.agreement import Agreement, AgreementRequest
+from attention_viz.records.looks.control import Control, ControlRequest
+from attention_viz.records.looks.cost import CostRequest, CostTable
+from attention_viz.records.looks.dose import Dose, DoseRequest
+from attention_viz.records.looks.positions import PositionMap, PositionsRequest
+from attention_viz.records.looks.redundancy import Redundancy, RedundancyRequest
 from attention_viz.records.metrics import Metric
 from attention_viz.records.page import LOOKS
-from attention_viz.records.positions import PositionMap, PositionsRequest
 from attention_viz.records.question import Question
-from attention_viz.records.redundancy import Redundancy, RedundancyRequest
 from attention_viz.records.search import Strategy
 
 

@@ -5,8 +5,8 @@ import math
 import re
 
 from attention_viz.records.ablation import Ablation, AblationKind
+from attention_viz.records.circuits.families import FAMILIES
 from attention_viz.records.errors import BadInput
-from attention_viz.records.families import FAMILIES
 from attention_viz.records.ids import HeadId, parse_heads
 from attention_viz.records.model import EMBEDDED
 from attention_viz.records.page import PageState

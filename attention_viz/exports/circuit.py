@@ -13,12 +13,12 @@ from attention_viz.exports.graph import (
 )
 from attention_viz.exports.picture import draw_picture
 from attention_viz.exports.tables import edges_table, nodes_table, to_csv
-from attention_viz.records.attribution import Attribution
-from attention_viz.records.circuit import Circuit
-from attention_viz.records.circuit_view import CircuitView
+from attention_viz.records.circuits.attribution import Attribution
+from attention_viz.records.circuits.circuit import Circuit
+from attention_viz.records.circuits.circuit_view import CircuitView
+from attention_viz.records.circuits.faithfulness import Faithfulness, FaithfulnessResult
+from attention_viz.records.circuits.graph import Graph
 from attention_viz.records.errors import BadInput
-from attention_viz.records.faithfulness import Faithfulness, FaithfulnessResult
-from attention_viz.records.graph import Graph
 
 __all__ = ["FORMATS", "PICTURES", "SUFFIXES", "export_circuit", "graph_of", "suffix_of"]
 

@@ -11,10 +11,10 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from attention_viz.records.attribution import Attribution
-from attention_viz.records.circuit import Circuit
-from attention_viz.records.edge import OUTPUT, EdgeId, Via
-from attention_viz.records.graph import Graph
+from attention_viz.records.circuits.attribution import Attribution
+from attention_viz.records.circuits.circuit import Circuit
+from attention_viz.records.circuits.edge import OUTPUT, EdgeId, Via
+from attention_viz.records.circuits.graph import Graph
 from attention_viz.records.ids import HeadId
 
 

@@ -12,10 +12,10 @@ from typing import Any
 import networkx as nx
 from networkx.readwrite.gexf import GEXFWriter
 
-from attention_viz.figures.circuit_layout import edge_names
+from attention_viz.figures.circuits.circuit_layout import edge_names
 from attention_viz.figures.escape import visible
-from attention_viz.records.circuit import Circuit, CircuitEdge, CircuitNode, CircuitRequest
-from attention_viz.records.faithfulness import Faithfulness
+from attention_viz.records.circuits.circuit import Circuit, CircuitEdge, CircuitNode, CircuitRequest
+from attention_viz.records.circuits.faithfulness import Faithfulness
 
 Positions = Mapping[str, tuple[float, float]]
 

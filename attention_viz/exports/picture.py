@@ -23,8 +23,8 @@ from matplotlib.patches import FancyBboxPatch, Polygon
 
 from attention_viz.exports.picture_caption import caption_of
 from attention_viz.figures import palette
-from attention_viz.figures.circuit import legend
-from attention_viz.figures.circuit_layout import (
+from attention_viz.figures.circuits.circuit import legend
+from attention_viz.figures.circuits.circuit_layout import (
     CAREFUL,
     Box,
     Group,
@@ -40,11 +40,11 @@ from attention_viz.figures.circuit_layout import (
     strongest_edge,
 )
 from attention_viz.figures.escape import visible
-from attention_viz.records.circuit import Circuit, CircuitNode
-from attention_viz.records.circuit_view import PLAIN_VIEW, CircuitView
-from attention_viz.records.edge import Via
-from attention_viz.records.faithfulness import Faithfulness, FaithfulnessResult
-from attention_viz.records.roles import Role
+from attention_viz.records.circuits.circuit import Circuit, CircuitNode
+from attention_viz.records.circuits.circuit_view import PLAIN_VIEW, CircuitView
+from attention_viz.records.circuits.edge import Via
+from attention_viz.records.circuits.faithfulness import Faithfulness, FaithfulnessResult
+from attention_viz.records.circuits.roles import Role
 
 _SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "attention-viz", "pdf.fonttype": 42}
 _METADATA = {

@@ -3,10 +3,10 @@
 The ablation kind is named beside every score: the same circuit can score 0 or 0.9 by that choice.
 """
 
-from attention_viz.figures.circuit_legend import difference_of
+from attention_viz.figures.circuits.circuit_legend import difference_of
 from attention_viz.figures.escape import signed, visible
-from attention_viz.records.circuit import Circuit, CircuitRequest
-from attention_viz.records.faithfulness import Faithfulness, FaithfulnessResult
+from attention_viz.records.circuits.circuit import Circuit, CircuitRequest
+from attention_viz.records.circuits.faithfulness import Faithfulness, FaithfulnessResult
 
 
 def caption_of(

@@ -10,12 +10,12 @@ from typing import Any
 
 from attention_viz.exports import script_parts as parts
 from attention_viz.records.ablation import Ablation, AblationKind, AblationResult
-from attention_viz.records.attribution import AttributionRequest, Direction, Method
-from attention_viz.records.circuit import Circuit, CircuitEdge, CircuitRequest, CutRequest
+from attention_viz.records.circuits.attribution import AttributionRequest, Direction, Method
+from attention_viz.records.circuits.circuit import Circuit, CircuitEdge, CircuitRequest, CutRequest
+from attention_viz.records.circuits.faithfulness import FaithfulnessResult
+from attention_viz.records.circuits.pairs import PairSet
 from attention_viz.records.errors import BadInput
-from attention_viz.records.faithfulness import FaithfulnessResult
 from attention_viz.records.ids import HeadId
-from attention_viz.records.pairs import PairSet
 from attention_viz.records.question import Question
 from attention_viz.records.tokens import Token, Tokens
 

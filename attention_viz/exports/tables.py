@@ -13,19 +13,19 @@ from typing import Any
 import numpy as np
 
 from attention_viz.records.ablation import AblationResult, Prediction
-from attention_viz.records.agreement import Agreement
 from attention_viz.records.attention import AttentionMaps
-from attention_viz.records.circuit import Circuit, CircuitEdge
-from attention_viz.records.comparison import CircuitComparison
-from attention_viz.records.control import Control
-from attention_viz.records.cost import CostTable
-from attention_viz.records.dose import Dose
-from attention_viz.records.faithfulness import Curve, Faithfulness, FaithfulnessResult
+from attention_viz.records.circuits.circuit import Circuit, CircuitEdge
+from attention_viz.records.circuits.comparison import CircuitComparison
+from attention_viz.records.circuits.faithfulness import Curve, Faithfulness, FaithfulnessResult
+from attention_viz.records.circuits.pairs import PairSet
+from attention_viz.records.circuits.roles import HeadRoles, Role
 from attention_viz.records.lens import LogitLens
-from attention_viz.records.pairs import PairSet
-from attention_viz.records.positions import PositionMap
-from attention_viz.records.redundancy import Redundancy
-from attention_viz.records.roles import HeadRoles, Role
+from attention_viz.records.looks.agreement import Agreement
+from attention_viz.records.looks.control import Control
+from attention_viz.records.looks.cost import CostTable
+from attention_viz.records.looks.dose import Dose
+from attention_viz.records.looks.positions import PositionMap
+from attention_viz.records.looks.redundancy import Redundancy
 from attention_viz.records.search import SearchResult
 from attention_viz.records.sweep import HeadSweep
 from attention_viz.records.tokens import Tokens

@@ -9,8 +9,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from attention_viz.records.edge import Via
-from attention_viz.records.roles import Role
+from attention_viz.records.circuits.edge import Via
+from attention_viz.records.circuits.roles import Role
 
 SANS = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif'
 MONO = 'ui-monospace, "DejaVu Sans Mono", monospace'

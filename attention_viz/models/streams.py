@@ -21,8 +21,8 @@ from transformers.pytorch_utils import Conv1D
 
 from attention_viz.models.attention import Listener, listening
 from attention_viz.models.decoder import Decoder, Run, first_tensor
+from attention_viz.records.circuits.graph import Graph
 from attention_viz.records.errors import BadInput
-from attention_viz.records.graph import Graph
 
 TOLERANCE = 1e-3  # of the test on first use, relative
 

@@ -11,11 +11,11 @@ from typing import Any
 from dash import Dash, Input, Output, State, dcc, html, no_update
 
 from attention_viz.exports import tables
-from attention_viz.figures.agreement import draw_agreement
-from attention_viz.figures.control import draw_control
-from attention_viz.figures.dose import draw_dose
-from attention_viz.figures.positions import draw_positions
-from attention_viz.figures.redundancy import draw_redundancy
+from attention_viz.figures.looks.agreement import draw_agreement
+from attention_viz.figures.looks.control import draw_control
+from attention_viz.figures.looks.dose import draw_dose
+from attention_viz.figures.looks.positions import draw_positions
+from attention_viz.figures.looks.redundancy import draw_redundancy
 from attention_viz.panels import ids
 from attention_viz.panels.clicks import pick_heads
 from attention_viz.panels.common import (
@@ -42,14 +42,14 @@ from attention_viz.panels.results import (
     recall,
 )
 from attention_viz.panels.tables import figure, fold, table
-from attention_viz.records.agreement import Agreement
-from attention_viz.records.control import Control
-from attention_viz.records.cost import CostTable
-from attention_viz.records.dose import Dose
 from attention_viz.records.errors import AttentionVizError, BadInput
+from attention_viz.records.looks.agreement import Agreement
+from attention_viz.records.looks.control import Control
+from attention_viz.records.looks.cost import CostTable
+from attention_viz.records.looks.dose import Dose
+from attention_viz.records.looks.positions import PositionMap
+from attention_viz.records.looks.redundancy import Redundancy
 from attention_viz.records.page import LOOKS, PageState
-from attention_viz.records.positions import PositionMap
-from attention_viz.records.redundancy import Redundancy
 from attention_viz.records.search import Strategy
 
 _HEAD = re.compile(r"L\d+H\d+")

@@ -12,7 +12,7 @@ import dash_cytoscape as cyto
 from dash import Dash, Input, Output, State, dcc, html, no_update
 
 from attention_viz.exports.tables import contributions_table, edges_table, nodes_table
-from attention_viz.figures.circuit import draw_circuit, legend, stylesheet
+from attention_viz.figures.circuits.circuit import draw_circuit, legend, stylesheet
 from attention_viz.panels import (
     circuit_compare,
     circuit_detail,
@@ -41,9 +41,9 @@ from attention_viz.panels.results import (
     recall,
 )
 from attention_viz.panels.tables import fold, table
-from attention_viz.records.attribution import Method
-from attention_viz.records.circuit import Circuit, CircuitRequest
-from attention_viz.records.circuit_view import PLAIN_VIEW, CircuitView
+from attention_viz.records.circuits.attribution import Method
+from attention_viz.records.circuits.circuit import Circuit, CircuitRequest
+from attention_viz.records.circuits.circuit_view import PLAIN_VIEW, CircuitView
 from attention_viz.records.errors import AttentionVizError
 from attention_viz.records.page import PageState
 

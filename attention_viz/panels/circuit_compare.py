@@ -6,7 +6,7 @@ import dash_cytoscape as cyto
 from dash import Dash, Input, Output, Patch, State, ctx, html, no_update
 
 from attention_viz.exports.tables import comparison_table
-from attention_viz.figures.comparison import (
+from attention_viz.figures.circuits.comparison import (
     comparison_legend,
     comparison_stylesheet,
     draw_comparison,
@@ -17,8 +17,8 @@ from attention_viz.panels.common import ask, card, empty, explain, number, state
 from attention_viz.panels.downloads import csv_button, offer_csv
 from attention_viz.panels.requests import circuit_request
 from attention_viz.panels.tables import fold, table
-from attention_viz.records.circuit import Circuit
-from attention_viz.records.comparison import CircuitComparison, compare_circuits
+from attention_viz.records.circuits.circuit import Circuit
+from attention_viz.records.circuits.comparison import CircuitComparison, compare_circuits
 from attention_viz.records.errors import AttentionVizError, BadInput
 from attention_viz.records.page import PageState
 

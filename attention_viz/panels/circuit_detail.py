@@ -4,22 +4,22 @@ from typing import Any
 
 from dash import Dash, Input, Output, Patch, State, dcc, html, no_update
 
-from attention_viz.figures.circuit_legend import difference_of
+from attention_viz.figures.circuits.circuit_legend import difference_of
 from attention_viz.panels import ids
 from attention_viz.panels.circuit_lines import at, edge_list, logits, node_button, signed
 from attention_viz.panels.circuit_node import show_node
 from attention_viz.panels.common import ask, number, state_of, toast
 from attention_viz.panels.results import event_button
 from attention_viz.panels.tables import facts, fold, table
-from attention_viz.records.attribution import Direction, EdgePositionsRequest
-from attention_viz.records.circuit import (
+from attention_viz.records.circuits.attribution import Direction, EdgePositionsRequest
+from attention_viz.records.circuits.circuit import (
     Circuit,
     CircuitEdge,
     CircuitNode,
     CircuitRequest,
     CutRequest,
 )
-from attention_viz.records.edge import EdgeId, Via
+from attention_viz.records.circuits.edge import EdgeId, Via
 from attention_viz.records.errors import AttentionVizError
 from attention_viz.records.page import PageState
 

@@ -12,10 +12,10 @@ from attention_viz.panels.circuit_numbers import smallest_of
 from attention_viz.panels.circuit_source import known_circuit
 from attention_viz.panels.common import state_of, toast
 from attention_viz.panels.requests import attribution_request, proof_request
-from attention_viz.records.attribution import Attribution
-from attention_viz.records.circuit import Circuit
+from attention_viz.records.circuits.attribution import Attribution
+from attention_viz.records.circuits.circuit import Circuit
+from attention_viz.records.circuits.faithfulness import FaithfulnessResult
 from attention_viz.records.errors import AttentionVizError, BadInput
-from attention_viz.records.faithfulness import FaithfulnessResult
 from attention_viz.records.page import PageState
 
 _ITEM = "circuit-export"

@@ -7,8 +7,8 @@ from dash import html
 
 from attention_viz.figures.escape import visible
 from attention_viz.panels.common import number, token_text
-from attention_viz.records.circuit import Circuit, CircuitEdge, CircuitNode
-from attention_viz.records.edge import Via
+from attention_viz.records.circuits.circuit import Circuit, CircuitEdge, CircuitNode
+from attention_viz.records.circuits.edge import Via
 from attention_viz.records.page import PageState
 
 _MOST = 10  # edges of a list at first; the others are folded

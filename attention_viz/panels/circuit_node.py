@@ -6,16 +6,16 @@ from typing import Any
 from dash import html
 
 from attention_viz.figures import palette
-from attention_viz.figures.node import draw_pattern
+from attention_viz.figures.circuits.node import draw_pattern
 from attention_viz.panels.circuit_lines import edge_list, given_name, logits, named, signed
 from attention_viz.panels.common import ask, explain, head_chip, number, token_text
 from attention_viz.panels.tables import facts, figure, fold
-from attention_viz.records.circuit import Circuit, CircuitNode, CircuitRequest
+from attention_viz.records.circuits.circuit import Circuit, CircuitNode, CircuitRequest
+from attention_viz.records.circuits.node import NodeDetail, NodeRequest, WrittenToken
+from attention_viz.records.circuits.pairs import PairsRequest
+from attention_viz.records.circuits.roles import HeadRole, RoleEvidence, SeenWeight
 from attention_viz.records.errors import AttentionVizError
-from attention_viz.records.node import NodeDetail, NodeRequest, WrittenToken
 from attention_viz.records.page import PageState
-from attention_viz.records.pairs import PairsRequest
-from attention_viz.records.roles import HeadRole, RoleEvidence, SeenWeight
 
 _MAP = 250  # px of the small attention map
 _SEEN = 4  # keys named beside the map

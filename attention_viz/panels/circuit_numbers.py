@@ -2,7 +2,7 @@
 
 from dash import html
 
-from attention_viz.records.circuit import Circuit
+from attention_viz.records.circuits.circuit import Circuit
 
 # Cytoscape zooms to infinity when it fits an empty graph, and never comes back.
 NOTHING = [

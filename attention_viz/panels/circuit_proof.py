@@ -5,7 +5,7 @@ from typing import Any
 from dash import Dash, Input, Output, Patch, State, dcc, html, no_update
 
 from attention_viz.exports.tables import curve_table, minimality_table
-from attention_viz.figures.faithfulness import (
+from attention_viz.figures.circuits.faithfulness import (
     describe_curve,
     describe_proof,
     draw_curve,
@@ -18,9 +18,9 @@ from attention_viz.panels.news import submitted
 from attention_viz.panels.requests import circuit_request, curve_request, proof_request
 from attention_viz.panels.results import Found, ending, event_button, find, progress
 from attention_viz.panels.tables import figure, fold, table
-from attention_viz.records.circuit import Circuit
+from attention_viz.records.circuits.circuit import Circuit
+from attention_viz.records.circuits.faithfulness import FaithfulnessResult
 from attention_viz.records.errors import AttentionVizError, BadInput
-from attention_viz.records.faithfulness import FaithfulnessResult
 from attention_viz.records.page import PageState
 
 _ASKED = "proof-asked"

@@ -5,7 +5,7 @@ from typing import Any
 import plotly.graph_objects as go
 from dash import Dash, Input, Output, State, dcc, html, no_update
 
-from attention_viz.figures.circuit import draw_contributions
+from attention_viz.figures.circuits.circuit import draw_contributions
 from attention_viz.figures.lens import draw_lens
 from attention_viz.panels import ids
 from attention_viz.panels.circuit_source import first_question
@@ -26,9 +26,9 @@ from attention_viz.panels.requests import (
 from attention_viz.panels.results import recall
 from attention_viz.panels.tables import figure, room, width_of
 from attention_viz.records.ablation import AblationResult, Prediction
-from attention_viz.records.circuit import Circuit
+from attention_viz.records.circuits.circuit import Circuit
+from attention_viz.records.circuits.faithfulness import CircuitLensRequest
 from attention_viz.records.errors import AttentionVizError, BadInput
-from attention_viz.records.faithfulness import CircuitLensRequest
 from attention_viz.records.lens import LogitLens
 from attention_viz.records.page import PageState
 

@@ -13,12 +13,12 @@ from attention_viz.panels.controls import segments
 from attention_viz.panels.mirror import mirror
 from attention_viz.panels.requests import circuit_request
 from attention_viz.records.ablation import AblationKind
-from attention_viz.records.attribution import EDGE_ABLATIONS, Method
-from attention_viz.records.circuit import Circuit, Cut
-from attention_viz.records.circuit_file import MOST_BYTES, parse_circuit
+from attention_viz.records.circuits.attribution import EDGE_ABLATIONS, Method
+from attention_viz.records.circuits.circuit import Circuit, Cut
+from attention_viz.records.circuits.circuit_file import MOST_BYTES, parse_circuit
+from attention_viz.records.circuits.pairs import PairsRequest
 from attention_viz.records.errors import AttentionVizError, BadInput
 from attention_viz.records.page import MOST_GIVEN, SOURCES, PageState
-from attention_viz.records.pairs import PairsRequest
 from attention_viz.records.question import Question
 
 SIZES = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60, 80, 100, 150, 200, 300, 400, 500)

@@ -6,10 +6,10 @@ from typing import Any
 
 from dash import html
 
+from attention_viz.records.circuits.pairs import PairsRequest
 from attention_viz.records.errors import AttentionVizError, BadInput
 from attention_viz.records.ids import HeadId
 from attention_viz.records.page import PageState
-from attention_viz.records.pairs import PairsRequest
 from attention_viz.records.tokens import Token
 
 

@@ -17,7 +17,7 @@ from attention_viz.panels.prompt import (
     run_patch,
     with_prompt,
 )
-from attention_viz.records.counterfactual import Counterfactual, CounterfactualRequest, Way
+from attention_viz.records.circuits.counterfactual import Counterfactual, CounterfactualRequest, Way
 from attention_viz.records.errors import AttentionVizError
 from attention_viz.records.page import PageState
 from attention_viz.records.question import Question

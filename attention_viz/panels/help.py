@@ -6,8 +6,8 @@ import dash_bootstrap_components as dbc
 from dash import Dash, Input, Output, State, html
 
 from attention_viz.records.ablation import AblationKind
+from attention_viz.records.circuits.roles import Role
 from attention_viz.records.metrics import Metric
-from attention_viz.records.roles import Role
 
 _PARTS = (
     (

@@ -16,11 +16,11 @@ from attention_viz.panels import ids
 from attention_viz.panels.common import NotReady, ask, state_of, toast, token_text
 from attention_viz.panels.mirror import mirror, watch
 from attention_viz.panels.tables import fold, table
+from attention_viz.records.circuits.families import FAMILIES
+from attention_viz.records.circuits.pair_file import parse_pairs
+from attention_viz.records.circuits.pairs import MOST_PAIRS, BadPair, Pair, PairSet, TokenPair
 from attention_viz.records.errors import AttentionVizError, BadInput
-from attention_viz.records.families import FAMILIES
 from attention_viz.records.page import MOST_GIVEN, PageState
-from attention_viz.records.pair_file import parse_pairs
-from attention_viz.records.pairs import MOST_PAIRS, BadPair, Pair, PairSet, TokenPair
 from attention_viz.records.tokens import Tokens, show
 
 CHOICE = "pairs"

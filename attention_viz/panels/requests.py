@@ -8,34 +8,34 @@ from dataclasses import replace
 from typing import Any
 
 from attention_viz.records.ablation import AblationKind, AblationRequest, PredictionRequest
-from attention_viz.records.agreement import AgreementRequest
 from attention_viz.records.attention import AttentionRequest, TokenRequest
-from attention_viz.records.attribution import AttributionRequest, Method
-from attention_viz.records.circuit import (
+from attention_viz.records.circuits.attribution import AttributionRequest, Method
+from attention_viz.records.circuits.circuit import (
     Circuit,
     CircuitRequest,
     Cut,
     CutRequest,
     EdgesRequest,
 )
-from attention_viz.records.control import ControlRequest
-from attention_viz.records.cost import CostRequest
-from attention_viz.records.dose import DoseRequest
-from attention_viz.records.edge import EdgeId
-from attention_viz.records.errors import BadInput
-from attention_viz.records.faithfulness import (
+from attention_viz.records.circuits.edge import EdgeId
+from attention_viz.records.circuits.faithfulness import (
     CircuitOnlyRequest,
     CurveRequest,
     FaithfulnessRequest,
 )
+from attention_viz.records.circuits.roles import RolesRequest
+from attention_viz.records.errors import BadInput
 from attention_viz.records.ids import HeadId
 from attention_viz.records.lens import LensRequest
+from attention_viz.records.looks.agreement import AgreementRequest
+from attention_viz.records.looks.control import ControlRequest
+from attention_viz.records.looks.cost import CostRequest
+from attention_viz.records.looks.dose import DoseRequest
+from attention_viz.records.looks.positions import PositionsRequest
+from attention_viz.records.looks.redundancy import RedundancyRequest
 from attention_viz.records.metrics import Metric
 from attention_viz.records.page import PageState
-from attention_viz.records.positions import PositionsRequest
 from attention_viz.records.question import Question
-from attention_viz.records.redundancy import RedundancyRequest
-from attention_viz.records.roles import RolesRequest
 from attention_viz.records.search import Objective, SearchRequest, Strategy
 from attention_viz.records.sweep import SweepRequest
 

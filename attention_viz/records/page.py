@@ -11,16 +11,16 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from attention_viz.records.ablation import Ablation, AblationKind
-from attention_viz.records.attribution import EDGE_ABLATIONS, Method
-from attention_viz.records.circuit import Cut
-from attention_viz.records.circuit_view import LAYOUTS, CircuitView
-from attention_viz.records.edge import EdgeId
+from attention_viz.records.circuits.attribution import EDGE_ABLATIONS, Method
+from attention_viz.records.circuits.circuit import Cut
+from attention_viz.records.circuits.circuit_view import LAYOUTS, CircuitView
+from attention_viz.records.circuits.edge import EdgeId
+from attention_viz.records.circuits.families import FAMILIES
+from attention_viz.records.circuits.pairs import MOST_PAIRS, Pair, PairsRequest
 from attention_viz.records.errors import BadInput
-from attention_viz.records.families import FAMILIES
 from attention_viz.records.ids import HeadId
 from attention_viz.records.metrics import Metric
 from attention_viz.records.model import EMBEDDED
-from attention_viz.records.pairs import MOST_PAIRS, Pair, PairsRequest
 from attention_viz.records.question import Question
 from attention_viz.records.search import Objective, Strategy
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from attention_viz.records.pairs import Pair
+from attention_viz.records.circuits.pairs import Pair
 from tests.analysis.role_model import BEFORE, POSITION, SIZE, TOKEN, HeadWeights
 from tests.models_for_tests import WORDS, save_random_model
 

@@ -1,7 +1,7 @@
 """Pairs that fit the models of the tests."""
 
+from attention_viz.records.circuits.pairs import Pair, PairsRequest
 from attention_viz.records.model import EMBEDDED
-from attention_viz.records.pairs import Pair, PairsRequest
 from attention_viz.records.question import Question
 from tests.models_for_tests import COUNTERFACTUAL, PROMPT
 

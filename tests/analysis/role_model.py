@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from attention_viz.records.roles import Role
+from attention_viz.records.circuits.roles import Role
 from tests.models_for_tests import WORDS, save_random_model
 
 PROMPT = "w3 w14 w15 w9 w26 w5 w35 w8"  # after beginning of text: w14 at 2, w9 at 4, w8 at 8

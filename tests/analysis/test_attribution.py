@@ -14,38 +14,38 @@ from transformer_lens.tools.analysis.attribution_patching import (
     faithfulness,
 )
 
-from attention_viz.analysis import cut
 from attention_viz.analysis.ablation import ablate, predict
-from attention_viz.analysis.attribution import attribute_edges, attribute_positions
-from attention_viz.analysis.circuit import measure_circuit
-from attention_viz.analysis.cut import cut_scores, edges_of, patch_over_pairs, prune
-from attention_viz.analysis.faithfulness import (
+from attention_viz.analysis.circuits import cut
+from attention_viz.analysis.circuits.attribution import attribute_edges, attribute_positions
+from attention_viz.analysis.circuits.circuit import measure_circuit
+from attention_viz.analysis.circuits.cut import cut_scores, edges_of, patch_over_pairs, prune
+from attention_viz.analysis.circuits.faithfulness import (
     measure_curve,
     measure_faithfulness,
     predict_circuit_only,
     read_circuit_lens,
 )
+from attention_viz.analysis.circuits.pair_batches import Replacement, batches_of
+from attention_viz.analysis.circuits.pairs import read_pairs
 from attention_viz.analysis.lens import logit_lens
-from attention_viz.analysis.pair_batches import Replacement, batches_of
-from attention_viz.analysis.pairs import read_pairs
 from attention_viz.models.streams import writers_of
 from attention_viz.records.ablation import AblationKind, AblationRequest, PredictionRequest
-from attention_viz.records.attribution import (
+from attention_viz.records.circuits.attribution import (
     AttributionRequest,
     Direction,
     EdgePositionsRequest,
     Method,
 )
-from attention_viz.records.circuit import CircuitRequest, Cut, CutRequest
-from attention_viz.records.edge import INPUT, OUTPUT, EdgeId, Via
-from attention_viz.records.errors import BadInput
-from attention_viz.records.faithfulness import (
+from attention_viz.records.circuits.circuit import CircuitRequest, Cut, CutRequest
+from attention_viz.records.circuits.edge import INPUT, OUTPUT, EdgeId, Via
+from attention_viz.records.circuits.faithfulness import (
     CircuitLensRequest,
     CircuitOnlyRequest,
     CurveRequest,
     FaithfulnessRequest,
 )
-from attention_viz.records.graph import Graph
+from attention_viz.records.circuits.graph import Graph
+from attention_viz.records.errors import BadInput
 from attention_viz.records.ids import HeadId
 from attention_viz.records.lens import LensRequest
 from attention_viz.records.pace import Pace

@@ -2,8 +2,8 @@
 
 import pytest
 
-from attention_viz.analysis.counterfactual import build_counterfactual
-from attention_viz.records.counterfactual import CounterfactualRequest, Way
+from attention_viz.analysis.circuits.counterfactual import build_counterfactual
+from attention_viz.records.circuits.counterfactual import CounterfactualRequest, Way
 from attention_viz.records.errors import BadInput
 from attention_viz.records.model import EMBEDDED
 from attention_viz.records.question import Question

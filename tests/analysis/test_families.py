@@ -4,15 +4,15 @@ import re
 
 import pytest
 
-from attention_viz.analysis.families import WRITERS, Words, make_family
-from attention_viz.analysis.pairs import read_pairs
+from attention_viz.analysis.circuits.families import WRITERS, Words, make_family
+from attention_viz.analysis.circuits.pairs import read_pairs
 from attention_viz.analysis.question import ask
 from attention_viz.models.training import words as w
 from attention_viz.models.training.landmarks import LANDMARKS
+from attention_viz.records.circuits.families import FAMILIES
+from attention_viz.records.circuits.pairs import PairsRequest
 from attention_viz.records.errors import BadInput
-from attention_viz.records.families import FAMILIES
 from attention_viz.records.model import EMBEDDED
-from attention_viz.records.pairs import PairsRequest
 from attention_viz.records.question import Question
 from tests.analysis.tokenizers_for_tests import gpt2_style, sentencepiece_style
 

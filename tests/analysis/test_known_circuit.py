@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 import torch
 
-from attention_viz.analysis.attribution import attribute_edges
-from attention_viz.analysis.cut import measure_cut
-from attention_viz.analysis.faithfulness import measure_faithfulness
+from attention_viz.analysis.circuits.attribution import attribute_edges
+from attention_viz.analysis.circuits.cut import measure_cut
+from attention_viz.analysis.circuits.faithfulness import measure_faithfulness
 from attention_viz.models.loading import load_model
-from attention_viz.records.attribution import AttributionRequest, Method
-from attention_viz.records.circuit import Cut, CutRequest
-from attention_viz.records.edge import EdgeId
-from attention_viz.records.faithfulness import FaithfulnessRequest
+from attention_viz.records.circuits.attribution import AttributionRequest, Method
+from attention_viz.records.circuits.circuit import Cut, CutRequest
+from attention_viz.records.circuits.edge import EdgeId
+from attention_viz.records.circuits.faithfulness import FaithfulnessRequest
+from attention_viz.records.circuits.pairs import PairsRequest
+from attention_viz.records.circuits.roles import Role
 from attention_viz.records.model import ModelEntry
-from attention_viz.records.pairs import PairsRequest
 from attention_viz.records.question import Question
-from attention_viz.records.roles import Role
 from tests.analysis.induction_model import (
     COPY,
     EDGES,

@@ -7,27 +7,27 @@ import numpy as np
 import pytest
 import torch
 
-from attention_viz.analysis.agreement import compare_kinds, correlate_ranks
-from attention_viz.analysis.control import compare_with_random_sets, count_sets, draw_sets
-from attention_viz.analysis.cost import cost_to_flip
-from attention_viz.analysis.dose import respond_to_dose
 from attention_viz.analysis.edits import edit_of
+from attention_viz.analysis.looks.agreement import compare_kinds, correlate_ranks
+from attention_viz.analysis.looks.control import compare_with_random_sets, count_sets, draw_sets
+from attention_viz.analysis.looks.cost import cost_to_flip
+from attention_viz.analysis.looks.dose import respond_to_dose
+from attention_viz.analysis.looks.positions import map_positions
+from attention_viz.analysis.looks.redundancy import map_redundancy
 from attention_viz.analysis.one_pass import Candidate
-from attention_viz.analysis.positions import map_positions
 from attention_viz.analysis.question import ask
-from attention_viz.analysis.redundancy import map_redundancy
 from attention_viz.analysis.search import search_heads
 from attention_viz.analysis.sweep import sweep_heads
 from attention_viz.records.ablation import Ablation, AblationKind
-from attention_viz.records.agreement import AgreementRequest
-from attention_viz.records.control import ControlRequest
-from attention_viz.records.cost import CostRequest
-from attention_viz.records.dose import DoseRequest
 from attention_viz.records.errors import BadInput, Cancelled
 from attention_viz.records.ids import HeadId
+from attention_viz.records.looks.agreement import AgreementRequest
+from attention_viz.records.looks.control import ControlRequest
+from attention_viz.records.looks.cost import CostRequest
+from attention_viz.records.looks.dose import DoseRequest
+from attention_viz.records.looks.positions import PositionsRequest
+from attention_viz.records.looks.redundancy import RedundancyRequest
 from attention_viz.records.metrics import Metric
-from attention_viz.records.positions import PositionsRequest
-from attention_viz.records.redundancy import RedundancyRequest
 from attention_viz.records.search import Objective, SearchRequest
 from attention_viz.records.sweep import SweepRequest
 from tests.analysis.test_one_pass import one_pass

@@ -6,15 +6,15 @@ import pytest
 import torch
 
 from attention_viz.analysis.attention import attention_maps
+from attention_viz.analysis.circuits.node import node_detail
 from attention_viz.analysis.contributions import direct_contributions
-from attention_viz.analysis.node import node_detail
 from attention_viz.analysis.question import ask
 from attention_viz.records.ablation import Ablation, AblationKind
 from attention_viz.records.attention import AttentionRequest
+from attention_viz.records.circuits.node import NodeRequest
+from attention_viz.records.circuits.pairs import Pair, PairsRequest
 from attention_viz.records.errors import BadInput
 from attention_viz.records.ids import HeadId
-from attention_viz.records.node import NodeRequest
-from attention_viz.records.pairs import Pair, PairsRequest
 from attention_viz.records.question import Question
 from tests.analysis import oracle
 from tests.analysis.conftest import MARY, MARY_COUNTERFACTUAL

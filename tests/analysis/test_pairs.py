@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from attention_viz.analysis.ablation import predict
-from attention_viz.analysis.families import make_family
-from attention_viz.analysis.pairs import read_pairs
+from attention_viz.analysis.circuits.families import make_family
+from attention_viz.analysis.circuits.pairs import read_pairs
 from attention_viz.records.ablation import PredictionRequest
+from attention_viz.records.circuits.pairs import Pair, PairsRequest
 from attention_viz.records.errors import BadInput
 from attention_viz.records.model import EMBEDDED
-from attention_viz.records.pairs import Pair, PairsRequest
 from attention_viz.records.question import Question
 from attention_viz.workbench import REGISTRY
 from tests.analysis.conftest import MARY, MARY_COUNTERFACTUAL
@@ -20,7 +20,7 @@ EMPTY = Question(EMBEDDED, "")
 
 
 def test_it_is_what_the_workbench_asks():
-    assert REGISTRY[PairsRequest] == "attention_viz.analysis.pairs:read_pairs"
+    assert REGISTRY[PairsRequest] == "attention_viz.analysis.circuits.pairs:read_pairs"
 
 
 @pytest.mark.parametrize("name", [EMBEDDED, "gpt2", "llama", "neox"])

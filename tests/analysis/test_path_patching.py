@@ -5,11 +5,11 @@ from contextlib import ExitStack
 import pytest
 import torch
 
-from attention_viz.analysis.circuit import measure_circuit
+from attention_viz.analysis.circuits.circuit import measure_circuit
 from attention_viz.analysis.question import ask, ids_of
 from attention_viz.records.ablation import Ablation, AblationKind
-from attention_viz.records.circuit import CircuitRequest
-from attention_viz.records.edge import Via
+from attention_viz.records.circuits.circuit import CircuitRequest
+from attention_viz.records.circuits.edge import Via
 from attention_viz.records.errors import BadInput
 from attention_viz.records.ids import HeadId
 from attention_viz.records.question import Question

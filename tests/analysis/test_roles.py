@@ -9,18 +9,18 @@ import torch
 from attention_viz.analysis.attention import attention_maps
 from attention_viz.analysis.contributions import direct_contributions
 from attention_viz.analysis.question import ask, ids_of
-from attention_viz.analysis.role_attention import repeated_tokens
-from attention_viz.analysis.role_effects import score_backup, score_inhibition
-from attention_viz.analysis.role_movers import measure_copying, tokens_to_copy
-from attention_viz.analysis.role_scores import Clean
-from attention_viz.analysis.roles import head_roles
+from attention_viz.analysis.roles.role_attention import repeated_tokens
+from attention_viz.analysis.roles.role_effects import score_backup, score_inhibition
+from attention_viz.analysis.roles.role_movers import measure_copying, tokens_to_copy
+from attention_viz.analysis.roles.role_scores import Clean
+from attention_viz.analysis.roles.roles import head_roles
 from attention_viz.analysis.sweep import all_heads
 from attention_viz.models.loading import load_model
 from attention_viz.records.attention import AttentionRequest
+from attention_viz.records.circuits.roles import HeadRole, Role, RolesRequest
 from attention_viz.records.ids import HeadId, parse_heads
 from attention_viz.records.model import EMBEDDED, ModelEntry
 from attention_viz.records.question import Question
-from attention_viz.records.roles import HeadRole, Role, RolesRequest
 from tests.analysis import oracle, role_model
 from tests.analysis.test_one_pass import plain_model
 

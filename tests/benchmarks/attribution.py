@@ -23,17 +23,17 @@ import torch
 from transformer_lens.model_bridge import TransformerBridge
 from transformer_lens.tools.analysis import attribution_patching as theirs
 
-from attention_viz.analysis.attribution import attribute_edges
-from attention_viz.analysis.cut import cut_scores, edges_of
-from attention_viz.analysis.faithfulness import measure_faithfulness
+from attention_viz.analysis.circuits.attribution import attribute_edges
+from attention_viz.analysis.circuits.cut import cut_scores, edges_of
+from attention_viz.analysis.circuits.faithfulness import measure_faithfulness
 from attention_viz.models.catalogue import Catalogue
 from attention_viz.models.loading import LoadedModel, load_model
-from attention_viz.records.attribution import AttributionRequest, Direction, Method
-from attention_viz.records.circuit import Cut
-from attention_viz.records.edge import INPUT, OUTPUT, EdgeId, Via
-from attention_viz.records.faithfulness import FaithfulnessRequest
+from attention_viz.records.circuits.attribution import AttributionRequest, Direction, Method
+from attention_viz.records.circuits.circuit import Cut
+from attention_viz.records.circuits.edge import INPUT, OUTPUT, EdgeId, Via
+from attention_viz.records.circuits.faithfulness import FaithfulnessRequest
+from attention_viz.records.circuits.pairs import Pair, PairsRequest
 from attention_viz.records.model import EMBEDDED, ModelEntry
-from attention_viz.records.pairs import Pair, PairsRequest
 from attention_viz.records.question import Question
 from tests.benchmarks.models import config_of, prompt_of, save_random
 from tests.benchmarks.sweep import print_report

@@ -26,17 +26,17 @@ from attention_viz.exports.circuit import (
     graph_of,
     suffix_of,
 )
-from attention_viz.figures.circuit_layout import edge_label, node_label
+from attention_viz.figures.circuits.circuit_layout import edge_label, node_label
 from attention_viz.figures.escape import visible
-from attention_viz.records.attribution import Attribution, AttributionRequest
-from attention_viz.records.circuit import CircuitEdge, CircuitNode
-from attention_viz.records.circuit_view import CircuitView
-from attention_viz.records.edge import EdgeId, Via
+from attention_viz.records.circuits.attribution import Attribution, AttributionRequest
+from attention_viz.records.circuits.circuit import CircuitEdge, CircuitNode
+from attention_viz.records.circuits.circuit_view import CircuitView
+from attention_viz.records.circuits.edge import EdgeId, Via
+from attention_viz.records.circuits.faithfulness import Faithfulness, Interval
+from attention_viz.records.circuits.graph import Graph
+from attention_viz.records.circuits.pairs import PairSet, PairsRequest
 from attention_viz.records.errors import BadInput
-from attention_viz.records.faithfulness import Faithfulness, Interval
-from attention_viz.records.graph import Graph
 from attention_viz.records.ids import HeadId
-from attention_viz.records.pairs import PairSet, PairsRequest
 from tests.builders import NASTY, circuit_of, proof_of, tokens_of
 
 GRAPH = Graph(layers=4, heads=8, key_value_heads=8, is_parallel=False)

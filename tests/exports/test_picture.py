@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from attention_viz.exports.picture import draw_picture
-from attention_viz.figures.circuit_layout import edge_label
+from attention_viz.figures.circuits.circuit_layout import edge_label
 from attention_viz.records.ablation import AblationKind
-from attention_viz.records.circuit_view import CircuitView
+from attention_viz.records.circuits.circuit_view import CircuitView
 from attention_viz.records.errors import BadInput
 from tests.builders import circuit_of, cut_of, faithfulness_of, pairs_of, proof_of
 

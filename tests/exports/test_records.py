@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from attention_viz.exports.records import to_json
+from attention_viz.records.circuits.roles import Role
 from attention_viz.records.ids import HeadId
 from attention_viz.records.metrics import Metric
-from attention_viz.records.roles import Role
 from attention_viz.records.tokens import Token
 from tests.builders import (
     NASTY,

@@ -9,22 +9,22 @@ from functools import cache
 import pytest
 
 from attention_viz.analysis.ablation import ablate
-from attention_viz.analysis.circuit import measure_circuit
-from attention_viz.analysis.cut import measure_cut, measure_edges
-from attention_viz.analysis.faithfulness import measure_faithfulness
-from attention_viz.analysis.pairs import read_pairs
+from attention_viz.analysis.circuits.circuit import measure_circuit
+from attention_viz.analysis.circuits.cut import measure_cut, measure_edges
+from attention_viz.analysis.circuits.faithfulness import measure_faithfulness
+from attention_viz.analysis.circuits.pairs import read_pairs
 from attention_viz.exports.script import script_of, script_of_ablation
 from attention_viz.models.catalogue import Catalogue
 from attention_viz.models.loading import load_model
 from attention_viz.records.ablation import Ablation, AblationKind, AblationRequest
-from attention_viz.records.attribution import AttributionRequest, Direction, Method
-from attention_viz.records.circuit import CircuitRequest, CutRequest, EdgesRequest
-from attention_viz.records.circuit_file import fit_edges
+from attention_viz.records.circuits.attribution import AttributionRequest, Direction, Method
+from attention_viz.records.circuits.circuit import CircuitRequest, CutRequest, EdgesRequest
+from attention_viz.records.circuits.circuit_file import fit_edges
+from attention_viz.records.circuits.faithfulness import FaithfulnessRequest
+from attention_viz.records.circuits.pairs import Pair, PairsRequest
 from attention_viz.records.errors import BadInput
-from attention_viz.records.faithfulness import FaithfulnessRequest
 from attention_viz.records.ids import parse_heads
 from attention_viz.records.model import EMBEDDED, ModelEntry
-from attention_viz.records.pairs import Pair, PairsRequest
 from attention_viz.records.question import Question
 from tests.builders import NASTY, ablation_of, circuit_of, tokens_of
 from tests.models_for_tests import COUNTERFACTUAL, PROMPT, save_random_model

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from attention_viz.exports import tables
-from attention_viz.records.circuit import CircuitEdge
-from attention_viz.records.comparison import compare_circuits
-from attention_viz.records.edge import Via
+from attention_viz.records.circuits.circuit import CircuitEdge
+from attention_viz.records.circuits.comparison import compare_circuits
+from attention_viz.records.circuits.edge import Via
+from attention_viz.records.circuits.pairs import BadPair, PairSet, TokenPair
 from attention_viz.records.metrics import Metric
-from attention_viz.records.pairs import BadPair, PairSet, TokenPair
 from attention_viz.records.tokens import Token, Tokens
 from tests.builders import (
     NASTY,

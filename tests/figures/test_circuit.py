@@ -8,14 +8,14 @@ from dataclasses import replace
 import pytest
 
 from attention_viz.figures import palette
-from attention_viz.figures.circuit import (
+from attention_viz.figures.circuits.circuit import (
     contribution_rows,
     draw_circuit,
     draw_contributions,
     legend,
     stylesheet,
 )
-from attention_viz.figures.circuit_layout import (
+from attention_viz.figures.circuits.circuit_layout import (
     CAREFUL,
     MOST_CHOSEN,
     MOST_EDGES,
@@ -26,13 +26,13 @@ from attention_viz.figures.circuit_layout import (
     point_at,
     points_along,
 )
-from attention_viz.records.attribution import Direction
-from attention_viz.records.circuit import CircuitEdge, CircuitNode, Contribution
-from attention_viz.records.circuit_view import CircuitView
-from attention_viz.records.edge import Via
+from attention_viz.records.circuits.attribution import Direction
+from attention_viz.records.circuits.circuit import CircuitEdge, CircuitNode, Contribution
+from attention_viz.records.circuits.circuit_view import CircuitView
+from attention_viz.records.circuits.edge import Via
+from attention_viz.records.circuits.roles import Role
 from attention_viz.records.errors import BadInput
 from attention_viz.records.ids import HeadId
-from attention_viz.records.roles import Role
 from tests.builders import NASTY, circuit_of, cut_of, tokens_of
 
 

@@ -5,15 +5,15 @@ from dataclasses import replace
 import pytest
 
 from attention_viz.figures import palette
-from attention_viz.figures.comparison import (
+from attention_viz.figures.circuits.comparison import (
     comparison_legend,
     comparison_stylesheet,
     draw_comparison,
     side_colours,
     union_of,
 )
-from attention_viz.records.comparison import SIDES, compare_circuits
-from attention_viz.records.edge import Via
+from attention_viz.records.circuits.comparison import SIDES, compare_circuits
+from attention_viz.records.circuits.edge import Via
 from tests.builders import circuit_of, cut_of
 from tests.records.test_comparison import LEFT, RIGHT, made
 

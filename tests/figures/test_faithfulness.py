@@ -5,14 +5,14 @@ from dataclasses import replace
 import pytest
 
 from attention_viz.figures import palette
-from attention_viz.figures.faithfulness import (
+from attention_viz.figures.circuits.faithfulness import (
     describe_curve,
     describe_proof,
     draw_curve,
     draw_minimality,
 )
 from attention_viz.records.ablation import AblationKind
-from attention_viz.records.faithfulness import Minimality
+from attention_viz.records.circuits.faithfulness import Minimality
 from tests.builders import curve_of, proof_of
 
 

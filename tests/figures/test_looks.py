@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from attention_viz.figures.agreement import draw_agreement
-from attention_viz.figures.control import draw_control
-from attention_viz.figures.dose import draw_dose
-from attention_viz.figures.positions import draw_positions
-from attention_viz.figures.redundancy import draw_redundancy
+from attention_viz.figures.looks.agreement import draw_agreement
+from attention_viz.figures.looks.control import draw_control
+from attention_viz.figures.looks.dose import draw_dose
+from attention_viz.figures.looks.positions import draw_positions
+from attention_viz.figures.looks.redundancy import draw_redundancy
 from tests.builders import (
     NASTY,
     agreement_of,

@@ -6,7 +6,7 @@ import math
 import pytest
 from dash import Dash
 
-from attention_viz.figures.circuit import draw_circuit
+from attention_viz.figures.circuits.circuit import draw_circuit
 from attention_viz.panels import circuit as circuit_view
 from attention_viz.panels.circuit import (
     find_circuit,
@@ -19,7 +19,7 @@ from attention_viz.panels.circuit_numbers import smallest_of, strongest_edge
 from attention_viz.panels.circuit_side import draw_narrow, show_contributions, show_top
 from attention_viz.panels.circuit_source import known_circuit
 from attention_viz.panels.results import Found
-from attention_viz.records.circuit import Circuit
+from attention_viz.records.circuits.circuit import Circuit
 from attention_viz.records.errors import BadInput
 from tests.builders import circuit_of, lens_of
 from tests.panels.views import MARY, callback_named, find_all, text_of

@@ -14,7 +14,7 @@ from attention_viz.panels.circuit_side import show_lens, show_top
 from attention_viz.panels.circuit_source import import_circuit, known_circuit, read_file
 from attention_viz.panels.requests import attribution_request, curve_request, proof_request
 from attention_viz.records.ablation import AblationKind
-from attention_viz.records.attribution import EdgePositionsRequest, Method
+from attention_viz.records.circuits.attribution import EdgePositionsRequest, Method
 from attention_viz.records.errors import BadInput
 from attention_viz.records.page import PageState
 from tests.panels.views import MARY, find_all, text_of

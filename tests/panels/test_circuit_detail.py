@@ -7,20 +7,20 @@ import numpy as np
 import pytest
 from dash import Dash, no_update
 
-from attention_viz.figures.node import draw_pattern
+from attention_viz.figures.circuits.node import draw_pattern
 from attention_viz.panels import circuit_detail
 from attention_viz.panels.circuit_detail import find_part, show_part
 from attention_viz.panels.circuit_lines import signed
 from attention_viz.panels.circuit_node import node_request
 from attention_viz.records.ablation import AblationKind
-from attention_viz.records.attribution import Direction
-from attention_viz.records.circuit import Circuit, CircuitEdge, CircuitRequest, CutRequest
-from attention_viz.records.edge import Via
+from attention_viz.records.circuits.attribution import Direction
+from attention_viz.records.circuits.circuit import Circuit, CircuitEdge, CircuitRequest, CutRequest
+from attention_viz.records.circuits.edge import Via
+from attention_viz.records.circuits.graph import Graph
+from attention_viz.records.circuits.node import NodeDetail, WrittenToken
+from attention_viz.records.circuits.pairs import PairsRequest
+from attention_viz.records.circuits.roles import Role, RoleEvidence, RoleNumber, SeenWeight
 from attention_viz.records.errors import BadInput
-from attention_viz.records.graph import Graph
-from attention_viz.records.node import NodeDetail, WrittenToken
-from attention_viz.records.pairs import PairsRequest
-from attention_viz.records.roles import Role, RoleEvidence, RoleNumber, SeenWeight
 from attention_viz.records.tokens import Token
 from tests.builders import circuit_of, cut_of
 from tests.panels.fakes import FakeWorkbench, said

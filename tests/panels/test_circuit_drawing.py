@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from dash import Dash, no_update
 
-from attention_viz.figures.circuit import draw_circuit
+from attention_viz.figures.circuits.circuit import draw_circuit
 from attention_viz.panels import circuit_drawing
 from attention_viz.panels.circuit_drawing import LONGEST_NAME, layout, redraw
-from attention_viz.records.circuit_view import LAYOUTS
+from attention_viz.records.circuits.circuit_view import LAYOUTS
 from attention_viz.records.errors import BadInput
 from attention_viz.records.page import MOST_GIVEN, PageState
 from tests.builders import circuit_of

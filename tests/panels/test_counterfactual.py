@@ -9,7 +9,7 @@ from attention_viz.panels import counterfactual
 from attention_viz.panels.common import NotReady
 from attention_viz.panels.counterfactual import build
 from attention_viz.panels.prompt import draw_note, draw_tokens
-from attention_viz.records.counterfactual import Way
+from attention_viz.records.circuits.counterfactual import Way
 from attention_viz.records.errors import BadInput
 from attention_viz.records.question import TokensRequest
 from tests.panels.fakes import FakeWorkbench, said

@@ -17,9 +17,9 @@ from attention_viz.panels.pairs import (
     keep_pairs,
     read_upload,
 )
+from attention_viz.records.circuits.pairs import BadPair, Pair
 from attention_viz.records.errors import BadInput
 from attention_viz.records.page import MOST_GIVEN, PageState
-from attention_viz.records.pairs import BadPair, Pair
 from tests.panels.fakes import FakeWorkbench, said
 from tests.panels.views import MARY, callback_named, find_all
 

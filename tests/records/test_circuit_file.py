@@ -5,11 +5,11 @@ import json
 import pytest
 
 from attention_viz.exports.circuit import export_circuit
-from attention_viz.records import circuit_file
-from attention_viz.records.circuit_file import fit_edges, parse_circuit
-from attention_viz.records.edge import EdgeId, Via
+from attention_viz.records.circuits import circuit_file
+from attention_viz.records.circuits.circuit_file import fit_edges, parse_circuit
+from attention_viz.records.circuits.edge import EdgeId, Via
+from attention_viz.records.circuits.graph import Graph
 from attention_viz.records.errors import BadInput
-from attention_viz.records.graph import Graph
 from attention_viz.records.ids import HeadId, parse_heads
 from tests.builders import circuit_of, cut_of
 

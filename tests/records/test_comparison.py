@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from attention_viz.records.circuit import CircuitEdge, CircuitNode
-from attention_viz.records.comparison import compare_circuits
-from attention_viz.records.edge import EdgeId, Via
+from attention_viz.records.circuits.circuit import CircuitEdge, CircuitNode
+from attention_viz.records.circuits.comparison import compare_circuits
+from attention_viz.records.circuits.edge import EdgeId, Via
 from attention_viz.records.ids import HeadId
 from tests.builders import circuit_of
 

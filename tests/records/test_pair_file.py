@@ -7,9 +7,9 @@ from dataclasses import asdict
 
 import pytest
 
+from attention_viz.records.circuits.pair_file import parse_pairs
+from attention_viz.records.circuits.pairs import Pair
 from attention_viz.records.errors import BadInput
-from attention_viz.records.pair_file import parse_pairs
-from attention_viz.records.pairs import Pair
 
 PAIRS = (
     Pair("When Mary and John", "When Mary and Tom", " Mary", " John"),

@@ -1,0 +1,1 @@
+"""Circuits: pairs, edge scores, cuts, path patching, faithfulness."""

@@ -1,0 +1,118 @@
+"""Pairs of prompts as batches of one length, and what replaces their writers."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from attention_viz.models.decoder import Decoder
+from attention_viz.models.loading import LoadedModel
+from attention_viz.models.streams import writers_of
+from attention_viz.records.ablation import AblationKind
+from attention_viz.records.circuits.pairs import PairSet, TokenPair
+from attention_viz.records.pace import Pace
+
+Written = Float[Tensor, "pair writer pos d_model"]
+
+
+@dataclass(frozen=True, eq=False)
+class PairBatch:
+    """Pairs with the same number of tokens."""
+
+    indices: tuple[int, ...]  # in the pair set
+    clean: Int[Tensor, "pair pos"]
+    counterfactual: Int[Tensor, "pair pos"]
+    answer: Int[Tensor, " pair"]
+    distractor: Int[Tensor, " pair"]
+    position: Int[Tensor, " pair"]
+    bos: bool
+
+    @classmethod
+    def of(cls, pairs: Sequence[TokenPair], indices: Sequence[int], device) -> "PairBatch":
+        chosen = [pairs[index] for index in indices]
+        numbers = {
+            "clean": [[token.id for token in pair.clean.items] for pair in chosen],
+            "counterfactual": [[t.id for t in pair.counterfactual.items] for pair in chosen],
+            "answer": [pair.answer.id for pair in chosen],
+            "distractor": [pair.distractor.id for pair in chosen],
+            "position": [pair.position for pair in chosen],
+        }
+        tensors = {name: torch.tensor(value, device=device) for name, value in numbers.items()}
+        return cls(tuple(indices), bos=chosen[0].clean.bos, **tensors)
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def metric(
+        self, decoder: Decoder, repeats: int = 1
+    ) -> Callable[[Float[Tensor, "row pos d_model"]], Float[Tensor, " row"]]:
+        """Logit difference of final residual streams; every pair stands there `repeats` times."""
+        tokens = torch.stack([self.answer, self.distractor], 1).repeat_interleave(repeats, 0)
+        position = self.position.repeat_interleave(repeats)
+
+        def read(final: Tensor) -> Tensor:
+            rows = torch.arange(len(final), device=final.device)
+            answer, distractor = decoder.read_tokens(final[rows, position], tokens).unbind(1)
+            return answer - distractor
+
+        return read
+
+
+def batches_of(pairs: PairSet, device, most: int) -> Iterator[PairBatch]:
+    """All pairs, at most `most` in a batch."""
+    by_length = defaultdict(list)
+    for index, pair in enumerate(pairs.pairs):
+        by_length[len(pair.clean), pair.clean.bos].append(index)
+    for indices in by_length.values():
+        for start in range(0, len(indices), most):
+            yield PairBatch.of(pairs.pairs, indices[start : start + most], device)
+
+
+@torch.no_grad()
+def stream_of(decoder: Decoder, written: Written) -> Float[Tensor, "pair pos d_model"]:
+    """The final residual stream that writers add up to, with the biases of no head."""
+    biases = sum(decoder.output_bias(layer).to(written) for layer in range(decoder.layers))
+    return written.sum(1) + biases
+
+
+@dataclass(frozen=True, eq=False)
+class Replacement:
+    """What writers' results are replaced by."""
+
+    model: LoadedModel
+    kind: AblationKind
+    mean: Float[Tensor, "writer d_model"] | None = None
+
+    @classmethod
+    @torch.no_grad()
+    def of(
+        cls, model: LoadedModel, pairs: PairSet, kind: AblationKind, pace: Pace
+    ) -> "Replacement":
+        """The mean is over all clean prompts and their positions without beginning of text."""
+        if kind is not AblationKind.MEAN:
+            return cls(model, kind)
+        total, count = torch.zeros(()), 0
+        for batch in batches_of(pairs, model.decoder.device, 1):
+            with pace.turn():
+                written = writers_of(model.decoder, model.decoder.run(batch.clean))
+                first = 1 if batch.bos and written.shape[2] > 1 else 0
+                total = total.to(written) + written[0, :, first:].sum(1)
+                count += written.shape[2] - first
+        return cls(model, kind, total / count)
+
+    @torch.no_grad()
+    def writers(self, batch: PairBatch) -> Written:
+        """For every pair, writer and position."""
+        graph = self.model.streams.graph
+        shape = (*batch.clean.shape, self.model.decoder.d_model)
+        if self.kind is AblationKind.RESAMPLE:
+            return writers_of(self.model.decoder, self.model.decoder.run(batch.counterfactual))
+        values = torch.zeros(
+            len(graph.writers), shape[-1], device=batch.clean.device, dtype=self.model.decoder.dtype
+        )
+        if self.mean is not None:
+            values = self.mean
+        return values[None, :, None].expand(shape[0], -1, shape[1], -1)

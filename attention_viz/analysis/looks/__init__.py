@@ -1,0 +1,1 @@
+"""The closer looks of the ablation view, each one measurement."""

@@ -1,0 +1,1 @@
+"""Circuits drawn: graph, legend, comparison, proof."""

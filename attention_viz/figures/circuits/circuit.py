@@ -1,0 +1,261 @@
+"""The circuit as cytoscape elements, and the direct contributions as bars.
+
+Causal edges carry the signed change of the logit difference (logits) when the writer's result is
+replaced in that one input of the reader: measured by direct path patching (Goldowsky-Dill et al.
+2023), solid, or estimated from gradients, dotted. Dashed edges are attention weights (0 to 1), no
+intervention. The number in a node is what it writes directly to the logit difference, in logits.
+"""
+
+from typing import Any
+
+import plotly.graph_objects as go
+
+from attention_viz.figures import palette
+from attention_viz.figures.circuits.circuit_layout import (
+    CAREFUL,
+    Group,
+    Layout,
+    Point,
+    Route,
+    edge_arrow,
+    edge_label,
+    edge_names,
+    edge_opacity,
+    edge_width,
+    lay_out,
+    strongest_edge,
+)
+from attention_viz.figures.circuits.circuit_legend import legend
+from attention_viz.figures.circuits.circuit_style import role_class, stylesheet
+from attention_viz.figures.escape import safe, signed, visible
+from attention_viz.records.circuits.circuit import Circuit, CircuitEdge, CircuitNode
+from attention_viz.records.circuits.circuit_view import PLAIN_VIEW, CircuitView
+from attention_viz.records.circuits.roles import Role
+
+__all__ = ["contribution_rows", "draw_circuit", "draw_contributions", "legend", "stylesheet"]
+
+
+def draw_circuit(
+    circuit: Circuit,
+    theme: str = "light",
+    smallest: float = 0.0,
+    view: CircuitView = PLAIN_VIEW,
+) -> list[dict]:
+    """Nodes with preset positions, edges with their routes, and guides for the rows.
+
+    Use with layout {"name": "preset"} and `stylesheet`. The theme is in the stylesheet; the
+    argument is kept so that all drawings are called alike. Causal edges below `smallest` logits are
+    left out, and what `view` hides. A group is a compound parent of its members. Raises BadInput
+    for a layout that is not known.
+    """
+    palette.theme_of(theme)
+    layout = lay_out(circuit, smallest, view)
+    groups = [_group_element(group) for group in layout.groups]
+    parents = {member: group.id for group in layout.groups for member in group.members}
+    nodes = [
+        _node_element(node, circuit, layout, parents.get(node.id))
+        for node in circuit.nodes
+        if node.id in layout.boxes
+    ]
+    strongest = strongest_edge(circuit)
+    is_crowded = len(layout.routes) > CAREFUL
+    names = edge_names(route.edge for route in layout.routes)
+    lines = [
+        _edge_element(name, route, strongest, is_crowded)
+        for name, route in zip(names, layout.routes, strict=True)
+    ]
+    return _guides(layout) + groups + nodes + lines
+
+
+def draw_contributions(circuit: Circuit, theme: str = "light", most: int = 24) -> go.Figure:
+    """What each component writes directly to the logit difference, and their sum.
+
+    The `most` greatest, the unembedding bias and the circuit's heads are named, the others are
+    added up in one bar; the bars add up to the last one, the clean logit difference. A click's
+    customdata[0] is the component.
+    """
+    if not circuit.contributions:
+        return go.Figure(layout=palette.empty_figure("No contribution measured.", theme))
+    rows = contribution_rows(circuit, most)
+    colours = palette.theme_of(theme)
+    total = len(rows) - 1
+    bars = go.Bar(
+        orientation="h",
+        x=[value for _, value in rows],
+        y=list(range(len(rows))),
+        marker={"color": _bar_colours(rows, theme), "line": {"width": 0}},
+        text=[signed(value) for _, value in rows],
+        textposition="outside",
+        textfont={"size": 11, "color": colours.ink2},
+        cliponaxis=False,
+        customdata=[[name, signed(value, 3)] for name, value in rows],
+        hovertemplate="<b>%{customdata[0]}</b> %{customdata[1]} logits<extra></extra>",
+    )
+    return go.Figure(bars, _contribution_layout(circuit, rows, total, theme))
+
+
+def contribution_rows(circuit: Circuit, most: int = 24) -> list[tuple[str, float]]:
+    """(component, logits) by size, then the others together, then the sum."""
+    always = {str(head) for head in circuit.heads} | {"unembedding bias"}
+    ranked = sorted(circuit.contributions, key=lambda part: -abs(part.value))
+    named = [p for i, p in enumerate(ranked) if i < most or p.component in always]
+    rows = [(part.component, part.value) for part in named]
+    if len(named) < len(ranked):
+        rest = sum(p.value for p in ranked) - sum(p.value for p in named)
+        rows.append((f"{len(ranked) - len(named)} others", rest))
+    return [*rows, ("sum", sum(part.value for part in ranked))]
+
+
+def _bar_colours(rows: list[tuple[str, float]], theme: str) -> list[str]:
+    clean = palette.theme_of(theme).clean
+    return [palette.sign_colour(value, theme) for _, value in rows[:-1]] + [clean]
+
+
+def _contribution_layout(
+    circuit: Circuit, rows: list[tuple[str, float]], total: int, theme: str
+) -> dict[str, Any]:
+    colours = palette.theme_of(theme)
+    heads = {str(head) for head in circuit.heads}
+    names = [
+        f"<b>{safe(n)}</b>" if n in heads or i == total else safe(n)
+        for i, (n, _) in enumerate(rows)
+    ]
+    low, high = min(0.0, *(v for _, v in rows)), max(0.0, *(v for _, v in rows))
+    room = 0.26 * (high - low) or 1.0  # for the numbers at the bars' ends
+    rule = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": total - 0.5, "y1": total - 0.5}
+    difference = f"{safe(circuit.answer.shown)} − {safe(circuit.distractor.shown)}"
+    return palette.layout(
+        theme,
+        height=64 + 21 * len(rows),
+        bargap=0.28,
+        margin={
+            "l": 16 + round(6.6 * max(len(name) for name, _ in rows)),
+            "r": 12,
+            "t": 6,
+            "b": 44,
+        },
+        shapes=[rule | {"line": {"color": colours.line, "width": 1}}],
+        xaxis=palette.axis(
+            theme,
+            range=[low - (room if low < 0 else 0.02 * room), high + (room if high > 0 else 0)],
+            title={"text": f"logit {difference} (logits)", "font": {"size": 11}},
+            showgrid=True,
+            gridcolor=colours.line,
+            zeroline=True,
+            zerolinecolor=colours.muted,
+            nticks=6,
+        ),
+        yaxis=palette.axis(
+            theme,
+            range=[len(rows) - 0.4, -0.6],
+            tickvals=list(range(len(rows))),
+            ticktext=names,
+            tickfont={"size": 11.5, "color": colours.ink2},
+        ),
+    )
+
+
+def _node_element(
+    node: CircuitNode, circuit: Circuit, layout: Layout, parent: str | None
+) -> dict[str, Any]:
+    box = layout.boxes[node.id]
+    classes = [node.kind]
+    if node.kind == "token" and node.position == circuit.position:
+        classes.append("readout")
+    if node.kind == "head":
+        classes.append(role_class(node.role.role if node.role else Role.UNCLEAR))
+    data = {
+        "id": node.id,
+        "kind": node.kind,
+        "label": layout.labels[node.id],
+        "name": visible(node.label),
+        "head": None if node.head is None else str(node.head),
+        "position": node.position,
+        "contribution": node.contribution,
+        "role": None if node.role is None else node.role.role.value,
+        "score": None if node.role is None else node.role.score,
+        "width": box.width,
+        "height": box.height,
+    }
+    if parent is not None:
+        data["parent"] = parent
+    place = {"x": box.x, "y": box.y}
+    return {"data": data, "position": place, "classes": " ".join(classes), "group": "nodes"}
+
+
+def _group_element(group: Group) -> dict[str, Any]:
+    data = {"id": group.id, "kind": "group", "label": group.name}
+    return {"data": data, "classes": "group", "group": "nodes"}
+
+
+def _edge_element(name: str, route: Route, strongest: float, is_crowded: bool) -> dict[str, Any]:
+    edge = route.edge
+    width = edge_width(edge, strongest)
+    data = {
+        "id": name,
+        "source": edge.source,
+        "target": edge.target,
+        "kind": "edge",
+        "via": edge.via.value,
+        "value": edge.value,
+        "unit": edge.via.unit,
+        "position": edge.position,
+        "exact": edge.is_exact,
+        "estimate": edge.estimate,
+        "label": route.label,
+        "number": edge_label(edge),
+        "width": round(width, 2),
+        "arrow": round(edge_arrow(width), 2),
+        "opacity": round(edge_opacity(edge, strongest, is_crowded), 2),
+        "leave": _pixels(route.leave),
+        "enter": _pixels(route.enter),
+        "weights": " ".join(f"{weight:.4f}" for weight in route.weights),
+        "distances": " ".join(f"{distance:.2f}" for distance in route.distances),
+        "offset": route.label_at,
+    }
+    return {"data": data, "classes": _edge_classes(edge, is_crowded), "group": "edges"}
+
+
+def _edge_classes(edge: CircuitEdge, is_crowded: bool) -> str:
+    classes = [f"via-{edge.via.value}"]
+    if edge.via.is_causal:
+        sign = "positive" if edge.value > 0 else "negative" if edge.value < 0 else "nil"
+        classes += [sign, "exact" if edge.is_exact else "estimated"]
+    else:
+        classes.append("seen")
+    return " ".join([*classes, "crowded"] if is_crowded else classes)
+
+
+def _guides(layout: Layout) -> list[dict[str, Any]]:
+    """Row names at the left, columns' at the bottom, and a faint line through each."""
+    left, right = layout.left - 46, layout.right + 18
+    elements = []
+    for name, y in layout.rows:
+        elements += _guide(name, name, (left, y), (right, y))
+    ys = [y for _, y in layout.rows]
+    for column in layout.columns:
+        ends = (column.x, max(ys) + 30), (column.x, min(ys))
+        elements += _guide(f"column {column.position}", column.label, *ends, "guide-column")
+    return elements
+
+
+def _guide(id: str, label: str, start: Point, end: Point, extra: str = "") -> list[dict[str, Any]]:
+    """A named point, its other end and the line between them; nothing to click."""
+    fixed = {"selectable": False, "grabbable": False}
+    ids = f"guide:{id}", f"guide-end:{id}"
+    points = [
+        {
+            "data": {"id": name, "label": text, "kind": "guide"},
+            "position": {"x": x, "y": y},
+            "classes": f"guide {extra}".strip(),
+            "group": "nodes",
+        }
+        | fixed
+        for name, text, (x, y) in zip(ids, (label, ""), (start, end), strict=True)
+    ]
+    line = {"id": f"guide-line:{id}", "source": ids[0], "target": ids[1], "kind": "guide"}
+    return [*points, {"data": line, "classes": "guide-line", "group": "edges"} | fixed]
+
+
+def _pixels(offset: Point) -> str:
+    return f"{offset[0]:g}px {offset[1]:g}px"

@@ -1,0 +1,161 @@
+"""What the signs of a drawn circuit mean; the page and the exported picture share it."""
+
+from attention_viz.figures import palette
+from attention_viz.figures.circuits.circuit_layout import drawn_edges, node_labels, strongest_edge
+from attention_viz.figures.escape import visible
+from attention_viz.records.circuits.attribution import Direction
+from attention_viz.records.circuits.circuit import Circuit, CircuitEdge, CutRequest
+from attention_viz.records.circuits.circuit_view import PLAIN_VIEW, CircuitView
+from attention_viz.records.circuits.edge import Via
+from attention_viz.records.circuits.roles import Role
+
+_INTO = {
+    Via.Q: "into Q: changes where the reader looks from",
+    Via.K: "into K: changes what the reader finds",
+    Via.V: "into V: changes what the reader copies",
+    Via.MLP: "into an MLP",
+    Via.LOGITS: "direct to the logits",
+}
+
+
+def legend(
+    circuit: Circuit,
+    theme: str = "light",
+    smallest: float = 0.0,
+    view: CircuitView = PLAIN_VIEW,
+) -> list[dict[str, str]]:
+    """What the signs mean, as {mark, colour, text}; only signs that occur in this drawing.
+
+    mark: a line "solid", "dotted" or "dashed", "width" (a wedge), "arrow" (an arrow head), "dot" or
+    "hexagon" (a node's colour), or "note".
+    """
+    colours = palette.theme_of(theme)
+    drawn = drawn_edges(circuit, smallest, view)
+    vias = {edge.via for edge in drawn}
+    items = _signs(circuit, drawn, theme) + _styles(circuit, drawn, colours)
+    items += [_item("arrow", colours.via[via], text) for via, text in _INTO.items() if via in vias]
+    items += [
+        _item("dot", palette.role_colour(role, theme), text)
+        for role, text in _roles(circuit, view).items()
+    ]
+    if any(node.kind == "mlp" and node.id not in view.hidden for node in circuit.nodes):
+        items.append(_item("hexagon", colours.mlp, "MLP"))
+    notes = _notes(circuit, drawn, view)
+    return items + [_item("note", colours.muted, text) for text in notes]
+
+
+def difference_of(circuit: Circuit) -> str:
+    """The logit difference's two tokens; of several pairs they are not the same in each."""
+    if circuit.pairs > 1:
+        return "answer − distractor"
+    return f"{visible(circuit.answer.shown)} − {visible(circuit.distractor.shown)}"
+
+
+def _signs(circuit: Circuit, drawn: tuple[CircuitEdge, ...], theme: str) -> list[dict[str, str]]:
+    """Line colours and widths of causal edges."""
+    colours = palette.theme_of(theme)
+    values = [edge.value for edge in drawn if edge.via.is_causal]
+    negative, positive = _meanings(circuit)
+    items = []
+    if any(value < 0 for value in values):
+        items.append(_item("solid", colours.negative, f"negative: {negative}"))
+    if any(value > 0 for value in values):
+        items.append(_item("solid", colours.positive, f"positive: {positive}"))
+    if any(value == 0 for value in values):
+        items.append(_item("solid", colours.muted, "no effect"))
+    if values:
+        strongest = strongest_edge(circuit)
+        text = f"size of the effect; the circuit's strongest edge: {strongest:.2f} logits"
+        items.append(_item("width", colours.ink2, text))
+    return items
+
+
+def _meanings(circuit: Circuit) -> tuple[str, str]:
+    """What a negative and a positive value of a causal edge say."""
+    difference = difference_of(circuit)
+    if _is_denoised(circuit):
+        return (
+            f"logit {difference} falls when the edge is restored (works against the answer)",
+            f"logit {difference} rises when the edge is restored (helps the answer)",
+        )
+    return (
+        f"logit {difference} falls when the edge is patched (helps the answer)",
+        f"logit {difference} rises when the edge is patched (works against the answer)",
+    )
+
+
+def _is_denoised(circuit: Circuit) -> bool:
+    request = circuit.request
+    is_cut = isinstance(request, CutRequest)
+    return is_cut and request.attribution.direction is Direction.DENOISE
+
+
+def _styles(
+    circuit: Circuit, drawn: tuple[CircuitEdge, ...], colours: palette.Theme
+) -> list[dict[str, str]]:
+    causal = [edge for edge in drawn if edge.via.is_causal]
+    items = []
+    if any(edge.is_exact for edge in causal):
+        items.append(_item("solid", colours.muted, "exact: measured by direct path patching"))
+    if any(not edge.is_exact for edge in causal):
+        text = f"estimated from gradients{_method(circuit)}"
+        items.append(_item("dotted", colours.muted, text))
+    if len(causal) < len(drawn):
+        text = "attention weight (0 to 1) from the read-out or the reader's position"
+        items.append(_item("dashed", colours.via[Via.ATTENTION], text))
+    return items
+
+
+def _method(circuit: Circuit) -> str:
+    request = circuit.request
+    return f" ({request.attribution.label})" if isinstance(request, CutRequest) else ""
+
+
+def _roles(circuit: Circuit, view: CircuitView) -> dict[Role, str]:
+    """Each role that occurs, with its heads and their scores."""
+    found: dict[Role, list[str]] = {}
+    labels = node_labels(circuit, view)
+    for node in circuit.nodes:
+        if node.kind != "head" or node.id in view.hidden:
+            continue
+        name = labels[node.id].split("\n")[0]
+        if node.role is None:
+            found.setdefault(Role.UNCLEAR, []).append(f"{name} (not measured)")
+        else:
+            score = "" if node.role.role is Role.UNCLEAR else f" {node.role.score:.2f}"
+            found.setdefault(node.role.role, []).append(f"{name}{score}")
+    return {role: f"{role.value}: {', '.join(found[role])}" for role in Role if role in found}
+
+
+def _notes(circuit: Circuit, drawn: tuple[CircuitEdge, ...], view: CircuitView) -> list[str]:
+    notes = []
+    causal = [edge for edge in drawn if edge.via.is_causal]
+    if any(edge.is_exact for edge in causal):
+        notes.append(
+            f"Exact: the change of the logit difference {difference_of(circuit)} (logits) when the "
+            f"writer's result is replaced by {visible(circuit.patched_with)} in that one input, by "
+            "direct path patching."
+        )
+    if any(node.contribution is not None for node in circuit.nodes):
+        notes.append(
+            "Number in a node: its direct contribution to the logit difference (logits), clean run."
+        )
+    weaker = _count_weaker(circuit, drawn, view)
+    if weaker:
+        notes.append(f"{weaker} weaker edges are not drawn; the table has them all.")
+    hidden = [node.id for node in circuit.nodes if node.id in view.hidden]
+    if hidden:
+        nodes = "1 node" if len(hidden) == 1 else f"{len(hidden)} nodes"
+        notes.append(f"Hidden by hand: {nodes}, with all edges there.")
+    return notes
+
+
+def _count_weaker(circuit: Circuit, drawn: tuple[CircuitEdge, ...], view: CircuitView) -> int:
+    """Edges between shown nodes that are too weak to be drawn."""
+    hidden = set(view.hidden)
+    shown = [e for e in circuit.edges if e.source not in hidden and e.target not in hidden]
+    return len(shown) - len(drawn)
+
+
+def _item(mark: str, colour: str, text: str) -> dict[str, str]:
+    return {"mark": mark, "colour": colour, "text": text}

@@ -1,0 +1,1 @@
+"""Circuits: pairs, edges, scores, faithfulness, roles; requests and results."""

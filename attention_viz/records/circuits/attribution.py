@@ -1,0 +1,109 @@
+"""Scores of every edge: gradient estimates (EAP, EAP-IG) or exact direct path patching.
+
+EAP (Syed et al. 2023): what replacing the writer's result in that one reader's input would change
+in the metric, to first order. EAP-IG (Hanna et al. 2024, "Have Faith in Faithfulness") takes the
+gradient's mean over inputs between counterfactual and clean. The metric is the logit difference
+answer − distractor, in logits, averaged over the pairs.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from jaxtyping import Float
+
+from attention_viz.records.ablation import AblationKind
+from attention_viz.records.circuits.graph import Graph
+from attention_viz.records.circuits.pairs import PairSet, PairsRequest
+from attention_viz.records.question import Question
+
+
+class Method(StrEnum):
+    """How an edge is scored."""
+
+    EAP = "eap"
+    EAP_IG = "eap-ig"
+    EXACT = "exact"
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the intervention was run, rather than estimated from gradients."""
+        return self is Method.EXACT
+
+
+class Direction(StrEnum):
+    """Where the gradient is taken, and which way the edge is patched."""
+
+    NOISE = "noise"  # gradient on the clean run × (replacement − clean); the authors' way
+    DENOISE = "denoise"  # gradient on the counterfactual run × (clean − counterfactual)
+
+
+EDGE_ABLATIONS = (AblationKind.RESAMPLE, AblationKind.MEAN, AblationKind.ZERO)
+
+
+@dataclass(frozen=True)
+class AttributionRequest:
+    """Score every edge.
+
+    `ablation` is what writers' results are replaced by: resample (the counterfactual's), mean
+    (over all clean prompts of the pairs and their positions without beginning of text), zero.
+    Raises BadInput: denoise or EAP-IG with another ablation than resample; no pair that can be
+    asked.
+    """
+
+    pairs: PairsRequest
+    method: Method = Method.EAP_IG
+    steps: int = 5  # of EAP-IG
+    ablation: AblationKind = AblationKind.RESAMPLE
+    direction: Direction = Direction.NOISE
+
+    @property
+    def question(self) -> Question:
+        return self.pairs.question
+
+    @property
+    def label(self) -> str:
+        """How the scores are named wherever they are shown."""
+        name = {
+            Method.EAP: "EAP",
+            Method.EAP_IG: f"EAP-IG, {self.steps} steps",
+            Method.EXACT: "exact",
+        }
+        way = "" if self.direction is Direction.NOISE else ", denoising"
+        return f"{name[self.method]}, {self.ablation.value}{way}"
+
+
+@dataclass(frozen=True, eq=False)
+class Attribution:
+    """One score per edge, in logits: the change of the logit difference when it is patched."""
+
+    request: AttributionRequest
+    pairs: PairSet
+    graph: Graph
+    scores: Float[np.ndarray, "writer reader"]  # nan where there is no edge
+    clean: float  # logit difference of the clean prompts, mean over pairs
+    replaced: float  # of everything replaced: with resample, of the counterfactual prompts
+    seconds: float
+
+
+@dataclass(frozen=True)
+class EdgePositionsRequest:
+    """The scores of an AttributionRequest by position; pairs of one length only."""
+
+    attribution: AttributionRequest
+
+    @property
+    def question(self) -> Question:
+        return self.attribution.question
+
+    @property
+    def pairs(self) -> PairsRequest:
+        return self.attribution.pairs
+
+
+@dataclass(frozen=True, eq=False)
+class EdgePositions:
+    """Edge scores by the position at which the writer's result is read; they sum to `scores`."""
+
+    request: EdgePositionsRequest
+    scores: Float[np.ndarray, "pos writer reader"]
