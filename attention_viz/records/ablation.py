@@ -1,11 +1,50 @@
 """Interventions on heads' outputs z (before W_O), and what one such intervention changes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from attention_viz.records.ids import HeadId
 from attention_viz.records.question import Question
 from attention_viz.records.tokens import Token, Tokens
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A number that a kind of ablation takes, as page, command line, labels and files read it."""
+
+    name: str  # the field of `Ablation` that holds it
+    label: str  # what stands beside its control
+    told: str  # how it is named beside a score; {} is the value
+    default: float
+    least: float
+    most: float
+    step: float
+    about: str
+    slider: tuple[float, float] | None = None  # ends of its slider; None: a number to type
+
+    @property
+    def is_whole(self) -> bool:
+        return isinstance(self.default, int)
+
+    def tell(self, value: float) -> str:
+        """ "|z| < 0.5"."""
+        return self.told.format(f"{value:g}" if not self.is_whole else value)
+
+    def holds(self, value: Any) -> bool:
+        """Whether it may be set to this."""
+        is_number = isinstance(value, int if self.is_whole else int | float)
+        return is_number and not isinstance(value, bool) and self.least <= value <= self.most
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of ablation: what it does to z, at length and in one line, and what it takes."""
+
+    about: str
+    short: str
+    settings: tuple[Setting, ...] = ()
 
 
 class AblationKind(StrEnum):
@@ -21,44 +60,128 @@ class AblationKind(StrEnum):
 
     @property
     def about(self) -> str:
-        return _ABOUT[self]
+        return KINDS[self].about
+
+    @property
+    def short(self) -> str:
+        return KINDS[self].short
+
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        return KINDS[self].settings
 
 
-_ABOUT = {
-    AblationKind.ZERO: "z is set to 0: the head writes nothing, its value bias included",
-    AblationKind.SCALE: "z is multiplied by the scale: 0 is zero ablation, 1 is the clean run",
-    AblationKind.MEAN: "z is replaced by the head's mean over the prompt's own positions "
-    "(without beginning of text), or over reference prompts",
-    AblationKind.RESAMPLE: "z is replaced by the head's z in the counterfactual prompt, "
-    "same position",
-    AblationKind.PERMUTE: "z is shuffled among the positions (all but beginning of text) "
-    "by one seeded permutation, the same for every head",
-    AblationKind.SPARSIFY: "entries of z smaller in size than the threshold are set to 0",
-    AblationKind.UNIFORM: "the attention pattern is replaced by equal weights on all visible keys; "
-    "z is then the mean of their values",
+# The one place where a kind says what it takes.
+KINDS: dict[AblationKind, Kind] = {
+    AblationKind.ZERO: Kind(
+        "z is set to 0: the head writes nothing, its value bias included",
+        "z = 0: the head writes nothing, its value bias included.",
+    ),
+    AblationKind.SCALE: Kind(
+        "z is multiplied by the scale: 0 is zero ablation, 1 is the clean run",
+        "z times a factor: 0 is zero ablation, 1 the clean run.",
+        (
+            Setting(
+                "scale",
+                "z times",
+                "{}",
+                default=0.0,
+                least=-10.0,
+                most=10.0,
+                step=0.05,
+                about="factor on z: 0 is zero ablation, 1 the clean run",
+                slider=(-1.0, 2.0),
+            ),
+        ),
+    ),
+    AblationKind.MEAN: Kind(
+        "z is replaced by the head's mean over the prompt's own positions "
+        "(without beginning of text), or over reference prompts",
+        "z = its mean over this prompt's positions (without ⟨bos⟩).",
+    ),
+    AblationKind.RESAMPLE: Kind(
+        "z is replaced by the head's z in the counterfactual prompt, same position",
+        "z of the counterfactual prompt, at the same position.",
+    ),
+    AblationKind.PERMUTE: Kind(
+        "z is shuffled among the positions (all but beginning of text) "
+        "by one seeded permutation, the same for every head",
+        "z shuffled among the positions (without ⟨bos⟩).",
+        (
+            Setting(
+                "seed",
+                "shuffled with seed",
+                "seed {}",
+                default=0,
+                least=0,
+                most=2**32 - 1,
+                step=1,
+                about="seed of the permutation",
+            ),
+        ),
+    ),
+    AblationKind.SPARSIFY: Kind(
+        "entries of z smaller in size than the threshold are set to 0",
+        "Entries of z near 0 are set to 0.",
+        (
+            Setting(
+                "threshold",
+                "z = 0 below",
+                "|z| < {}",
+                default=0.5,
+                least=0.0,
+                most=1000.0,
+                step=0.05,
+                about="entries of z smaller in size become 0",
+                slider=(0.0, 5.0),
+            ),
+        ),
+    ),
+    AblationKind.UNIFORM: Kind(
+        "the attention pattern is replaced by equal weights on all visible keys; "
+        "z is then the mean of their values",
+        "Attention replaced by equal weights on all visible keys.",
+    ),
+}
+# Every setting there is, by name
+SETTINGS: dict[str, Setting] = {
+    setting.name: setting for kind in KINDS.values() for setting in kind.settings
 }
 
 
 @dataclass(frozen=True)
 class Ablation:
-    """An intervention, without the heads it is applied to."""
+    """An intervention, without the heads it is applied to.
+
+    Each setting that a kind declares is a field here; a kind uses its own and no other.
+    """
 
     kind: AblationKind = AblationKind.ZERO
-    scale: float = 0.0  # factor; used by SCALE
-    threshold: float = 0.0  # |z| below it becomes 0; used by SPARSIFY
-    seed: int = 0  # used by PERMUTE
+    scale: float = SETTINGS["scale"].default
+    threshold: float = SETTINGS["threshold"].default
+    seed: int = SETTINGS["seed"].default
     positions: tuple[int, ...] | None = None  # where z is edited; None = everywhere
     references: tuple[str, ...] = ()  # prompts for MEAN; () = the prompt's own positions
 
+    @classmethod
+    def of(cls, kind: AblationKind, settings: Mapping[str, Any], **more: Any) -> "Ablation":
+        """An ablation with what its kind uses of these settings; the others keep their defaults.
+
+        So that two that do the same are equal.
+        """
+        own = {s.name: settings[s.name] for s in kind.settings if s.name in settings}
+        return cls(kind, **own, **more)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The kind's own settings, by name."""
+        return {setting.name: getattr(self, setting.name) for setting in self.kind.settings}
+
     @property
     def label(self) -> str:
-        """How the ablation is named beside every score."""
-        detail = {
-            AblationKind.SCALE: f" {self.scale:g}",
-            AblationKind.SPARSIFY: f" |z| < {self.threshold:g}",
-            AblationKind.PERMUTE: f" seed {self.seed}",
-        }.get(self.kind, "")
-        return f"{self.kind.value}{detail}"
+        """How the ablation is named beside every score: "sparsify |z| < 0.5"."""
+        told = (setting.tell(getattr(self, setting.name)) for setting in self.kind.settings)
+        return " ".join((self.kind.value, *told))
 
 
 @dataclass(frozen=True)

@@ -182,7 +182,7 @@ def test_a_count_out_of_range_is_refused(vocabularies, count):
 
 
 def test_fewer_pairs_than_asked_for_are_refused_with_their_number(vocabularies, monkeypatch):
-    monkeypatch.setattr("attention_viz.analysis.families.SEQUENCES", {"days": (w.DAYS, True)})
+    monkeypatch.setattr("attention_viz.analysis.circuits.families.SEQUENCES", {"days": (w.DAYS, True)})
     with pytest.raises(BadInput, match="Ask for at most 42") as error:
         make_family(vocabularies[EMBEDDED], "successor", 43)  # 7 runs × 6 others
     assert len(make_family(vocabularies[EMBEDDED], "successor", 42)) == 42
@@ -191,7 +191,7 @@ def test_fewer_pairs_than_asked_for_are_refused_with_their_number(vocabularies, 
 
 def test_pairs_of_several_lengths_are_taken_where_one_is_not_enough(vocabularies, monkeypatch):
     monkeypatch.setattr(
-        "attention_viz.analysis.families.SEQUENCES",
+        "attention_viz.analysis.circuits.families.SEQUENCES",
         {"days": (w.DAYS, True), "days of the week": (w.DAYS, True)},
     )
     vocabulary = vocabularies[EMBEDDED]
