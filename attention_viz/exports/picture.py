@@ -39,12 +39,14 @@ from attention_viz.figures.circuits.circuit_layout import (
     points_along,
     strongest_edge,
 )
+from attention_viz.figures.circuits.circuit_legend import edge_sense
 from attention_viz.figures.escape import visible
 from attention_viz.records.circuits.circuit import Circuit, CircuitNode
 from attention_viz.records.circuits.circuit_view import PLAIN_VIEW, CircuitView
 from attention_viz.records.circuits.edge import Via
 from attention_viz.records.circuits.faithfulness import Faithfulness, FaithfulnessResult
 from attention_viz.records.circuits.roles import Role
+from attention_viz.records.metrics import Sense
 
 _SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "attention-viz", "pdf.fonttype": 42}
 _METADATA = {
@@ -117,6 +119,7 @@ class _Sheet:
         self.colours = colours
         self.curves = [_curve(route, layout) for route in layout.routes]
         self.strongest = strongest_edge(circuit)
+        self.sense = edge_sense(circuit)
         self.is_crowded = len(layout.routes) > CAREFUL
 
     def draw(self, caption: list[str], items: list[dict[str, str]]) -> Figure:
@@ -198,7 +201,7 @@ class _Sheet:
         points, arrow = _with_arrow(points_along(curve, 60), 7 + 1.3 * width)
         z = 2 + 0.5 * (abs(edge.value) / (self.strongest or 1) if edge.via.is_causal else 0)
         style = {"alpha": alpha, "linestyle": _dashes(route, width), "gid": f"edge:{name}"}
-        self._line(points, _line_colour(route, colours), width, z=z, **style)
+        self._line(points, _line_colour(route, colours, self.sense), width, z=z, **style)
         head = {"color": colours.via[edge.via], "alpha": alpha if self.is_crowded else 1.0}
         self.axes.add_patch(Polygon(arrow, closed=True, lw=0, zorder=z + 0.01, **head))
 
@@ -311,14 +314,12 @@ def _goes_on(points: list[Point], base: Point) -> bool:
     return (x1 - x0) * (base[0] - x1) + (y1 - y0) * (base[1] - y1) > 0
 
 
-def _line_colour(route: Route, colours: palette.Theme) -> str:
-    """An edge's sign; attention weights have none."""
+def _line_colour(route: Route, colours: palette.Theme, sense: Sense) -> str:
+    """Whether an edge helps the answer; attention weights have no side."""
     edge = route.edge
     if not edge.via.is_causal:
         return colours.via[Via.ATTENTION]
-    if edge.value == 0:
-        return colours.muted
-    return colours.positive if edge.value > 0 else colours.negative
+    return palette.sign_colour(edge.value, colours.name, sense)
 
 
 def _dashes(route: Route, width: float) -> Any:

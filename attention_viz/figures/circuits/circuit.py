@@ -25,12 +25,13 @@ from attention_viz.figures.circuits.circuit_layout import (
     lay_out,
     strongest_edge,
 )
-from attention_viz.figures.circuits.circuit_legend import legend
+from attention_viz.figures.circuits.circuit_legend import edge_sense, legend
 from attention_viz.figures.circuits.circuit_style import role_class, stylesheet
 from attention_viz.figures.escape import safe, signed, visible
 from attention_viz.records.circuits.circuit import Circuit, CircuitEdge, CircuitNode
 from attention_viz.records.circuits.circuit_view import PLAIN_VIEW, CircuitView
 from attention_viz.records.circuits.roles import Role
+from attention_viz.records.metrics import Sense
 
 __all__ = ["contribution_rows", "draw_circuit", "draw_contributions", "legend", "stylesheet"]
 
@@ -61,7 +62,7 @@ def draw_circuit(
     is_crowded = len(layout.routes) > CAREFUL
     names = edge_names(route.edge for route in layout.routes)
     lines = [
-        _edge_element(name, route, strongest, is_crowded)
+        _edge_element(name, route, strongest, is_crowded, edge_sense(circuit))
         for name, route in zip(names, layout.routes, strict=True)
     ]
     return _guides(layout) + groups + nodes + lines
@@ -107,8 +108,10 @@ def contribution_rows(circuit: Circuit, most: int = 24) -> list[tuple[str, float
 
 
 def _bar_colours(rows: list[tuple[str, float]], theme: str) -> list[str]:
+    """What helps and what works against the answer; the sum is the clean run's."""
     clean = palette.theme_of(theme).clean
-    return [palette.sign_colour(value, theme) for _, value in rows[:-1]] + [clean]
+    parts = [palette.sign_colour(value, theme, Sense.HELPS_ABOVE) for _, value in rows[:-1]]
+    return [*parts, clean]
 
 
 def _contribution_layout(
@@ -188,7 +191,9 @@ def _group_element(group: Group) -> dict[str, Any]:
     return {"data": data, "classes": "group", "group": "nodes"}
 
 
-def _edge_element(name: str, route: Route, strongest: float, is_crowded: bool) -> dict[str, Any]:
+def _edge_element(
+    name: str, route: Route, strongest: float, is_crowded: bool, sense: Sense
+) -> dict[str, Any]:
     edge = route.edge
     width = edge_width(edge, strongest)
     data = {
@@ -213,14 +218,14 @@ def _edge_element(name: str, route: Route, strongest: float, is_crowded: bool) -
         "distances": " ".join(f"{distance:.2f}" for distance in route.distances),
         "offset": route.label_at,
     }
-    return {"data": data, "classes": _edge_classes(edge, is_crowded), "group": "edges"}
+    return {"data": data, "classes": _edge_classes(edge, is_crowded, sense), "group": "edges"}
 
 
-def _edge_classes(edge: CircuitEdge, is_crowded: bool) -> str:
+def _edge_classes(edge: CircuitEdge, is_crowded: bool, sense: Sense) -> str:
     classes = [f"via-{edge.via.value}"]
     if edge.via.is_causal:
-        sign = "positive" if edge.value > 0 else "negative" if edge.value < 0 else "nil"
-        classes += [sign, "exact" if edge.is_exact else "estimated"]
+        side = palette.sign_meaning(edge.value, sense)
+        classes += [side, "exact" if edge.is_exact else "estimated"]
     else:
         classes.append("seen")
     return " ".join([*classes, "crowded"] if is_crowded else classes)

@@ -1,7 +1,7 @@
 """Cytoscape's style for the elements of `draw_circuit`.
 
-Line colour is an edge's sign, arrow head where it enters its reader, solid exact, dotted estimated,
-dashed an attention weight; a node's colour is its role.
+Line colour is whether an edge helps the answer or works against it, arrow head where it enters its
+reader, solid exact, dotted estimated, dashed an attention weight; a node's colour is its role.
 """
 
 from typing import Any
@@ -132,8 +132,8 @@ def _edge_styles(colours: palette.Theme) -> list[dict[str, Any]]:
         "overlay-opacity": 0,
     }
     signs = {
-        "positive": colours.positive,
-        "negative": colours.negative,
+        "helps": colours.helps,
+        "against": colours.against,
         "nil": colours.muted,
         "seen": colours.via[Via.ATTENTION],
     }
