@@ -44,7 +44,7 @@ A, Aside, B, Br, Button, Code, Dd, Details, Div, Dl, Dt, Em, Fieldset, Footer = 
     _element,
     "a aside b br button code dd details div dl dt em fieldset footer".split(),
 )
-H1, H2, H3, H4, H5, Header, I, Img, Input, Kbd, Label, Legend, Li, Main, Mark = map(
+H1, H2, H3, H4, H5, Header, I, Img, Input, Kbd, Label, Legend, Li, Main, Mark = map(  # noqa: E741
     _element,
     "h1 h2 h3 h4 h5 header i img input kbd label legend li main mark".split(),
 )
