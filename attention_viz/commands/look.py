@@ -26,7 +26,7 @@ from attention_viz.records.looks.dose import Dose, DoseRequest
 from attention_viz.records.looks.positions import PositionMap, PositionsRequest
 from attention_viz.records.looks.redundancy import Redundancy, RedundancyRequest
 from attention_viz.records.metrics import Metric
-from attention_viz.records.page import LOOKS
+from attention_viz.records.page.ablation import LOOKS
 from attention_viz.records.question import Question
 from attention_viz.records.search import Strategy
 

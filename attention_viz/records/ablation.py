@@ -45,6 +45,10 @@ class Kind:
     about: str
     short: str
     settings: tuple[Setting, ...] = ()
+    takes_references: bool = False  # prompts that its values may come from
+    needs_counterfactual: bool = False
+    needs_attention: bool = False  # what queries see, which some model families keep to themselves
+    is_compared: bool = True  # False: it ranks heads as another kind does, by what it is
 
 
 class AblationKind(StrEnum):
@@ -70,6 +74,10 @@ class AblationKind(StrEnum):
     def settings(self) -> tuple[Setting, ...]:
         return KINDS[self].settings
 
+    @property
+    def takes_references(self) -> bool:
+        return KINDS[self].takes_references
+
 
 # The one place where a kind says what it takes.
 KINDS: dict[AblationKind, Kind] = {
@@ -93,15 +101,18 @@ KINDS: dict[AblationKind, Kind] = {
                 slider=(-1.0, 2.0),
             ),
         ),
+        is_compared=False,  # a dose of zero ablation, 0 the same
     ),
     AblationKind.MEAN: Kind(
         "z is replaced by the head's mean over the prompt's own positions "
         "(without beginning of text), or over reference prompts",
         "z = its mean over this prompt's positions (without ⟨bos⟩).",
+        takes_references=True,
     ),
     AblationKind.RESAMPLE: Kind(
         "z is replaced by the head's z in the counterfactual prompt, same position",
         "z of the counterfactual prompt, at the same position.",
+        needs_counterfactual=True,
     ),
     AblationKind.PERMUTE: Kind(
         "z is shuffled among the positions (all but beginning of text) "
@@ -141,6 +152,7 @@ KINDS: dict[AblationKind, Kind] = {
         "the attention pattern is replaced by equal weights on all visible keys; "
         "z is then the mean of their values",
         "Attention replaced by equal weights on all visible keys.",
+        needs_attention=True,
     ),
 }
 # Every setting there is, by name
