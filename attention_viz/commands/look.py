@@ -164,7 +164,7 @@ _LOOKS = {
     ),
     "agreement": _Look(
         "the kinds of ablation compared by how they rank the heads",
-        lambda c: AgreementRequest(c.question, c.metric, c.args.seed),
+        lambda c: AgreementRequest(c.question, c.metric, options.each_ablation(c.args)),
         _agreement,
         tables.agreement_table,
     ),

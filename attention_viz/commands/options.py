@@ -124,6 +124,11 @@ def ablation(args: argparse.Namespace) -> Ablation:
     return Ablation.of(kind, vars(args), positions=_positions(args), references=references)
 
 
+def each_ablation(args: argparse.Namespace) -> tuple[Ablation, ...]:
+    """One intervention of every kind that is compared, whatever kind is chosen."""
+    return Ablation.of_each_kind(vars(args), positions=_positions(args))
+
+
 def _positions(args: argparse.Namespace) -> tuple[int, ...] | None:
     return None if args.at is None else tuple(dict.fromkeys(sum(args.at, ())))
 

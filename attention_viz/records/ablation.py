@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 from attention_viz.records.ids import HeadId
@@ -29,8 +30,11 @@ class Setting:
         return isinstance(self.default, int)
 
     def tell(self, value: float) -> str:
-        """ "|z| < 0.5"."""
-        return self.told.format(f"{value:g}" if not self.is_whole else value)
+        """ "|z| < 0.5": no two values are told alike."""
+        if self.is_whole:
+            return self.told.format(value)
+        short = f"{value:g}"
+        return self.told.format(short if float(short) == value else repr(float(value)))
 
     def holds(self, value: Any) -> bool:
         """Whether it may be set to this."""
@@ -77,6 +81,14 @@ class AblationKind(StrEnum):
     @property
     def takes_references(self) -> bool:
         return KINDS[self].takes_references
+
+    @property
+    def needs_counterfactual(self) -> bool:
+        return KINDS[self].needs_counterfactual
+
+    @property
+    def needs_attention(self) -> bool:
+        return KINDS[self].needs_attention
 
 
 # The one place where a kind says what it takes.
@@ -183,6 +195,15 @@ class Ablation:
         """
         own = {s.name: settings[s.name] for s in kind.settings if s.name in settings}
         return cls(kind, **own, **more)
+
+    @classmethod
+    def of_each_kind(
+        cls, settings: Mapping[str, Any] = MappingProxyType({}), **more: Any
+    ) -> tuple["Ablation", ...]:
+        """One of every kind that is compared with the others."""
+        return tuple(
+            cls.of(kind, settings, **more) for kind in AblationKind if KINDS[kind].is_compared
+        )
 
     @property
     def settings(self) -> dict[str, Any]:
