@@ -1,15 +1,45 @@
-"""What the logit lens shows at the read-out, in a few sentences; every word from the record."""
+"""The logit lens wherever a view shows one: the map, the ablated run, and what it says in words.
 
+Every word is from the record.
+"""
+
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from attention_viz.figures.lens import draw_lens
+from attention_viz.figures.palette import BOTH
 from attention_viz.panels.kit import html
-from attention_viz.panels.kit.common import number, token_text
-from attention_viz.records.lens import LogitLens
+from attention_viz.panels.kit.common import ask, number, token_text
+from attention_viz.panels.kit.drawn import matrix
+from attention_viz.panels.kit.requests import lens_request
+from attention_viz.records.errors import AttentionVizError
+from attention_viz.records.lens import LensRequest, LogitLens
+from attention_viz.records.page import PageState
 
 
-def observe(clean: LogitLens, ablated: LogitLens | None = None) -> html.Div:
+def lens_map(lens: LogitLens, name: str, *, has_bar: bool = True) -> html.Node:
+    """The map; a click on a column reads out there."""
+    return matrix(draw_lens(lens, BOTH.name, colour_bar=has_bar), name)
+
+
+def measure_ablated(bench: Any, state: PageState, clean: LogitLens) -> LogitLens | None:
+    """The lens of the ablated run, about the clean run's answer; None where there is none."""
+    if not state.heads:
+        return None
+    try:
+        return ask(bench, _about(lens_request(state, "ablated"), clean))
+    except AttentionVizError:
+        return None  # the rail says why the heads can't be ablated
+
+
+def _about(request: LensRequest, clean: LogitLens) -> LensRequest:
+    question = replace(request.question, answer=clean.answer.id, distractor=clean.distractor.id)
+    return replace(request, question=question)
+
+
+def observe(clean: LogitLens, ablated: LogitLens | None = None) -> html.Node:
     """The final prediction, since when it leads, how sure; and where an ablated run parts."""
     parts = [html.P(_final(clean)), html.P(_answer(clean))]
     if ablated is not None:
