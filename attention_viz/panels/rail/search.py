@@ -4,8 +4,9 @@ from typing import Any
 
 from attention_viz.panels.kit import html
 from attention_viz.panels.kit.acts import Act, Outcome, act_button
-from attention_viz.panels.kit.common import ask, head_chip, number, toast, token_text
+from attention_viz.panels.kit.common import ask, toast
 from attention_viz.panels.kit.controls import menu, number_box, shown_if
+from attention_viz.panels.kit.found import draw_found, draw_so_far, found_so_far
 from attention_viz.panels.kit.parts import Part, place
 from attention_viz.panels.kit.requests import prediction_request, search_request
 from attention_viz.panels.kit.results import progress
@@ -80,10 +81,6 @@ def show_search(bench: Any, state: PageState) -> Any:
     return draw_search(job, state)
 
 
-def found_so_far(job: JobStatus) -> SearchResult | None:
-    return job.result if job.result is not None else job.partial
-
-
 def draw_search(job: JobStatus | None, state: PageState) -> Any:
     """The line below the buttons."""
     if job is None:
@@ -92,7 +89,7 @@ def draw_search(job: JobStatus | None, state: PageState) -> Any:
         return html.Span(str(job.error), className="problem")
     result = found_so_far(job)
     if not job.is_over:
-        return [_so_far(result), progress(job, "Searching", "sets", id="cancel-search")]
+        return [draw_so_far(result), progress(job, "Searching", "sets", id="cancel-search")]
     return draw_found(result, was_cancelled=job.state == "cancelled")
 
 
@@ -100,36 +97,6 @@ def _hint(state: PageState) -> str:
     if state.objective == Objective.FLIP.value:
         return "Looks for a small set of heads without which that token is top-1."
     return "Looks for a set of heads whose ablation moves the next token the most."
-
-
-def _so_far(result: SearchResult | None) -> Any:
-    if result is None or not result.heads:
-        return None
-    return html.Div(["so far ", *(head_chip(head) for head in result.heads)])
-
-
-def draw_found(result: SearchResult | None, *, was_cancelled: bool) -> html.Node:
-    """What was found, in words that were earned; the Ablation view tells how."""
-    start = "Cancelled. " if was_cancelled else ""
-    if result is None or not result.heads:
-        count = f" {result.evaluations} sets tried." if result is not None else ""
-        return html.Div(f"{start}Nothing found.{count}")
-    chips = [head_chip(head) for head in result.heads]
-    return html.Div([start, "Kept " if was_cancelled else "Found ", *chips, *_verdict(result)])
-
-
-def _verdict(result: SearchResult) -> list[Any]:
-    is_flip = result.request.objective is Objective.FLIP
-    score = f"{number(result.score, 2, sign=is_flip)} {result.request.objective.unit}"
-    words: list[Any] = [": "]
-    if result.top is not None:
-        words += ["top-1 is ", token_text(result.top)]
-    if is_flip and not result.flipped:
-        words.append(", not flipped")
-    words.append(f" ({'margin' if is_flip else 'KL'} {score}).")
-    if result.minimal:
-        words.append(" Minimal: no head can be dropped.")
-    return words
 
 
 def adopt(bench: Any, state: PageState, followed: list[str]) -> Outcome:
