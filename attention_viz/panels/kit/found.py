@@ -1,4 +1,4 @@
-"""What a search found, in the same words wherever it is told, and only in words that were earned."""
+"""What a search found, in the same words wherever it is told; every word was earned."""
 
 from typing import Any
 

@@ -1,23 +1,15 @@
 """The ablation view: what the selected heads do, each head on its own, and the search for a set."""
 
-from typing import Any
-
-from attention_viz.panels import (
-    ablation_compare,
-    ablation_look,
-    ablation_study,
-    ablation_sweep,
-)
 from attention_viz.panels.kit import html
+from attention_viz.panels.kit.acts import Act
+from attention_viz.panels.views.ablation import compare, look, study, sweep
+
+_CARDS = (study, sweep, compare, look)
+
+PARTS = tuple(part for each in _CARDS for part in each.PARTS)
+ACTS: dict[str, Act] = study.ACTS | sweep.ACTS | compare.ACTS | look.ACTS
 
 
-def layout() -> html.Div:
-    above = html.Div([ablation_study.layout(), ablation_sweep.layout()], className="view-pair")
-    return html.Div(
-        [above, ablation_compare.layout(), ablation_look.layout()], className="view-rows"
-    )
-
-
-def register(app: Dash, workbench: Any) -> None:
-    for part in (ablation_study, ablation_sweep, ablation_compare, ablation_look):
-        part.register(app, workbench)
+def layout() -> html.Node:
+    above = html.Div([study.layout(), sweep.layout()], className="view-pair")
+    return html.Div([above, compare.layout(), look.layout()], className="view-rows")

@@ -3,24 +3,14 @@
 from typing import Any
 
 from attention_viz.exports.tables import ablation_table
-from attention_viz.panels import ids
 from attention_viz.panels.kit import html
-from attention_viz.panels.kit.common import (
-    ask,
-    card,
-    empty,
-    explain,
-    head_chip,
-    number,
-    state_of,
-    token_text,
-)
-from attention_viz.panels.kit.files import csv_button, offer_csv
+from attention_viz.panels.kit.common import ask, card, empty, head_chip, number, token_text
+from attention_viz.panels.kit.files import csv_act, csv_button
+from attention_viz.panels.kit.parts import Part, place
 from attention_viz.panels.kit.ranking import bar
-from attention_viz.panels.kit.requests import ablation_request
+from attention_viz.panels.kit.requests import ablation_request, need_heads
 from attention_viz.panels.kit.tables import table
 from attention_viz.records.ablation import AblationResult, TokenChange
-from attention_viz.records.errors import AttentionVizError, BadInput
 from attention_viz.records.page import PageState
 
 _HEADERS = (
@@ -34,42 +24,24 @@ _HEADERS = (
 )
 
 
-def layout() -> html.Div:
+def layout() -> html.Node:
     return card(
         "Before and after",
-        html.Div(id="compare-result", className="result"),
+        place("compare-result", className="result"),
         note="the selected heads ablated together",
         tools=csv_button("ablation"),
     )
 
 
-def register(app: Dash, workbench: Any) -> None:
-    offer_csv(app, "ablation", lambda state: ablation_table(_measure(workbench, state)))
-
-    @app.callback(
-        Output("compare-result", "children"),
-        *[Input(name, "data") for name in (ids.VIEW, ids.QUESTION, ids.HEADS, ids.ABLATION)],
-        State(ids.PAGE, "data"),
-        prevent_initial_call=True,
-    )
-    def compare(view, _question, _heads, _ablation, page):
-        return no_update if view != "ablation" else show_comparison(workbench, state_of(page))
+def measure(bench: Any, state: PageState) -> AblationResult:
+    need_heads(state)
+    return ask(bench, ablation_request(state))
 
 
-def show_comparison(workbench: Any, state: PageState) -> Any:
+def show_comparison(bench: Any, state: PageState) -> Any:
     if not state.heads:
-        hint = "Pick heads in the grid, or let the search above find some."
-        return empty("No heads selected yet.", hint)
-    try:
-        return draw_comparison(_measure(workbench, state))
-    except AttentionVizError as error:
-        return explain(error)
-
-
-def _measure(workbench: Any, state: PageState) -> AblationResult:
-    if not state.heads:
-        raise BadInput("No heads are selected.", "Pick heads in the grid, or press Find heads.")
-    return ask(workbench, ablation_request(state))
+        return empty("No heads selected yet.", "Pick heads in the grid, or press Find heads.")
+    return draw_comparison(measure(bench, state))
 
 
 def draw_comparison(result: AblationResult) -> list[Any]:
@@ -113,7 +85,7 @@ def tiles(result: AblationResult) -> list[tuple[str, Any, str]]:
     ]
 
 
-def _tile(name: str, value: Any, below: str) -> html.Div:
+def _tile(name: str, value: Any, below: str) -> html.Node:
     parts = (("tile-name", name), ("tile-value", value), ("tile-below", below))
     return html.Div([html.Div(text, className=kind) for kind, text in parts], className="tile")
 
@@ -137,3 +109,7 @@ def _row(change: TokenChange) -> list[Any]:
         number(ablated.logit, 2),
         str(clean.rank) if clean.rank == ablated.rank else f"{clean.rank} → {ablated.rank}",
     ]
+
+
+PARTS = (Part("compare-result", show_comparison),)
+ACTS = csv_act("ablation", lambda bench, state: ablation_table(measure(bench, state)))

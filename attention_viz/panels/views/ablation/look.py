@@ -14,33 +14,17 @@ from attention_viz.figures.looks.control import draw_control
 from attention_viz.figures.looks.dose import draw_dose
 from attention_viz.figures.looks.positions import draw_positions
 from attention_viz.figures.looks.redundancy import draw_redundancy
-from attention_viz.panels import ids
-from attention_viz.panels.frame.clicks import pick_heads
-from attention_viz.panels.frame.mirror import mirror, watch
-from attention_viz.panels.frame.news import submitted
+from attention_viz.figures.palette import BOTH
 from attention_viz.panels.kit import html
-from attention_viz.panels.kit.common import (
-    card,
-    empty,
-    explain,
-    head_chip,
-    number,
-    stale,
-    state_of,
-    toast,
-)
-from attention_viz.panels.kit.controls import segments
-from attention_viz.panels.kit.files import csv_button, offer_csv
-from attention_viz.panels.kit.requests import look_request
-from attention_viz.panels.kit.results import (
-    Found,
-    ending,
-    event_button,
-    find,
-    progress,
-    recall,
-)
-from attention_viz.panels.kit.tables import figure, fold, table
+from attention_viz.panels.kit.acts import Act, Outcome, act_button
+from attention_viz.panels.kit.common import card, empty, explain, head_chip, number
+from attention_viz.panels.kit.controls import segments, shown_if
+from attention_viz.panels.kit.drawn import matrix, plot
+from attention_viz.panels.kit.files import csv_act, csv_button
+from attention_viz.panels.kit.parts import Part, place
+from attention_viz.panels.kit.results import Found, ending, find, progress, submit
+from attention_viz.panels.kit.tables import fold, table
+from attention_viz.panels.views.ablation.requests import look_request
 from attention_viz.records.errors import AttentionVizError, BadInput
 from attention_viz.records.looks.agreement import Agreement
 from attention_viz.records.looks.control import Control
@@ -48,12 +32,10 @@ from attention_viz.records.looks.cost import CostTable
 from attention_viz.records.looks.dose import Dose
 from attention_viz.records.looks.positions import PositionMap
 from attention_viz.records.looks.redundancy import Redundancy
-from attention_viz.records.page import LOOKS, PageState
+from attention_viz.records.page import PageState
 from attention_viz.records.search import Strategy
 
 _HEAD = re.compile(r"L\d+H\d+")
-_SEEN = "look-seen"  # the look chosen, as the page has it
-_STALE = "Of an older prompt, selection or intervention. Measure again to bring it up to date."
 
 
 @dataclass(frozen=True)
@@ -65,108 +47,71 @@ class Look:
     tell: Callable[[Any], str]  # the record in a sentence or two
     tabulate: Callable[[Any], tables.Table]
     draw: Callable[[Any, str], Any] | None = None  # (record, theme) → figure; None: a table only
+    # The table as the page shows it, where that is not the file's
+    listed: Callable[[Any], tables.Table] | None = None
 
 
-def layout() -> html.Div:
-    choices = {name: _LOOKS[name].name for name in LOOKS}
-    measure = event_button("Measure", ids.LOOK_ASKED, className="btn primary small", id="measure")
+def layout() -> html.Node:
+    choices = {name: look.name for name, look in _LOOKS.items()}
+    shows = segments("ablation.look", choices, "Which look", id="look")
+    measure = act_button("Measure", "look-measure", className="btn btn-sm primary", id="measure")
     return card(
         "A closer look",
-        html.Div([segments("look", choices, LOOKS[0]), measure], className="controls"),
-        html.P(id="look-about", className="note"),
-        html.Div(id="look-status"),
-        html.Div(id="look-told", className="verdict"),
-        html.Div(id="look-shown-table"),
-        html.Div(figure("look-figure"), id="look-drawn", className="look-figure", hidden=True),
-        html.Div(fold("Table", html.Div(id="look-table")), id="look-fold", hidden=True),
-        dcc.Store(id="look-shown"),
-        dcc.Store(id=_SEEN),
+        html.Div([shows, measure], className="controls"),
+        place("look-result"),
+        html.Div(
+            fold("Table", place("look-table"), name="look-fold"),
+            **shown_if("ablation.look", *(name for name, look in _LOOKS.items() if look.draw)),
+        ),
         note="of this prompt, with the intervention and metric chosen",
         tools=csv_button("look"),
+        className="look-card",
     )
 
 
-def register(app: Dash, workbench: Any) -> None:
-    mirror(app, "look", "look")
-    pick_heads(app, "look-figure")
-    watch(app, _SEEN, "look")
-    offer_csv(app, "look", lambda state: _known(workbench, state))
-
-    @app.callback(
-        Output(ids.SUBMITTED, "data", allow_duplicate=True),
-        Output(ids.TOAST, "data", allow_duplicate=True),
-        Input(ids.LOOK_ASKED, "data"),
-        State(ids.PAGE, "data"),
-        prevent_initial_call=True,
-    )
-    def measure(asked, page):
-        try:
-            return submitted(workbench.submit(look_request(state_of(page)))), no_update
-        except AttentionVizError as error:
-            return no_update, toast(error)
-
-    @app.callback(
-        Output("look-about", "children"),
-        Output("look-status", "children"),
-        Output("look-told", "children"),
-        Output("look-shown-table", "children"),
-        Output("look-figure", "figure"),
-        Output("look-drawn", "hidden"),
-        Output("look-table", "children"),
-        Output("look-fold", "hidden"),
-        Output("look-shown", "data"),
-        *[Input(name, "data") for name in _CALLED_BY],
-        State("look-shown", "data"),
-        State(ids.PAGE, "data"),
-        prevent_initial_call=True,
-    )
-    def draw(view, *rest):
-        *_, shown, page = rest
-        if view != "ablation":
-            return (no_update,) * 9
-        return show_look(workbench, state_of(page), shown)
-
-
-_CALLED_BY = (
-    ids.VIEW,
-    _SEEN,
-    ids.QUESTION,
-    ids.HEADS,
-    ids.ABLATION,
-    ids.STUDY,
-    ids.THEME,
-    ids.LOOK_MARK,
-)
-
-
-def show_look(workbench: Any, state: PageState, shown: dict | None) -> tuple:
-    """About, status, told, shown, figure, its hidden, table, its hidden, the job shown."""
-    look = _LOOKS[state.look]
-    nothing = ("", None, no_update, True, None, True)
+def show_look(bench: Any, state: PageState) -> list[Any]:
+    """What the look means, how far it is, and what was measured."""
+    look = _LOOKS[state.ablation.look]
+    about = html.P(look.about, id="look-about", className="note")
     try:
-        before = (shown or {}).get(state.look)
-        found, is_stale = recall(workbench, look_request(state), before)
+        found = find(bench, look_request(state))
     except BadInput as error:
-        return look.about, explain(error), *nothing, no_update
-    kept = no_update if found.job is None else (shown or {}) | {state.look: found.job.id}
+        return [about, explain(error)]
     status = progress(found.job) if found.is_active else ending(found.job)
     if found.record is None:
-        teach = empty("Not measured yet.", "Press Measure.")
-        return look.about, status or teach, *nothing, kept
-    if is_stale:
-        status = stale(None, _STALE)
-    return look.about, status, *_show_record(look, found, state.theme), kept
+        return [about, status or empty("Not measured yet.", "Press Measure.")]
+    return [about, status, *_show_record(state.ablation.look, found)]
 
 
-def _show_record(look: Look, found: Found, theme: str) -> tuple:
-    record = found.record
-    headers, rows = look.tabulate(record)
-    listed = table(headers, [[_cell(value) for value in row] for row in rows], look.name)
-    cost = f" {record.evaluations:,} runs in {number(record.seconds, 2)} s."
-    told = look.tell(record) + ("" if found.is_active else cost)
-    if look.draw is None:
-        return told, listed, no_update, True, None, True
-    return told, None, look.draw(record, theme), False, listed, False
+def _show_record(name: str, found: Found) -> list[html.Node]:
+    look, record = _LOOKS[name], found.record
+    told = look.tell(record) + ("" if found.is_active else _cost(record))
+    shown = tabulate(look, record) if look.draw is None else _figure(name, record)
+    return [html.Div(told, id="look-told", className="verdict"), shown]
+
+
+def _cost(record: Any) -> str:
+    return f" {record.evaluations:,} runs in {number(record.seconds, 2)} s."
+
+
+def _figure(name: str, record: Any) -> html.Node:
+    """Named by its look: one look's figure must not become another's, only be replaced by it."""
+    drawn = _LOOKS[name].draw(record, BOTH.name)
+    draw = matrix if isinstance(drawn, dict) else plot
+    return html.Div(draw(drawn, f"look-{name}"), id="look-figure", className="look-figure")
+
+
+def show_table(bench: Any, state: PageState) -> html.Node | None:
+    try:
+        record = find(bench, look_request(state)).record
+    except AttentionVizError:
+        return None  # the look says why
+    return None if record is None else tabulate(_LOOKS[state.ablation.look], record)
+
+
+def tabulate(look: Look, record: Any) -> html.Node:
+    headers, rows = (look.listed or look.tabulate)(record)
+    return table(headers, [[_cell(value) for value in row] for row in rows], look.name)
 
 
 def _cell(value: Any) -> Any:
@@ -177,11 +122,22 @@ def _cell(value: Any) -> Any:
     return value
 
 
-def _known(workbench: Any, state: PageState) -> tables.Table:
-    found = find(workbench, look_request(state)).record
+def _to_save(bench: Any, state: PageState) -> tables.Table:
+    found = find(bench, look_request(state)).record
     if found is None:
         raise BadInput("This was not measured yet.", "Press Measure first.")
-    return _LOOKS[state.look].tabulate(found)
+    return _LOOKS[state.ablation.look].tabulate(found)
+
+
+def _measure(bench: Any, state: PageState, payload: dict[str, Any]) -> Outcome:
+    return submit(bench, look_request(state))
+
+
+def _list_costs(found: CostTable) -> tables.Table:
+    """With tokens whose blanks can be seen: a file has their text as it is."""
+    headers, rows = tables.cost_table(found)
+    pairs = zip(found.rows, rows, strict=True)
+    return headers, [[cost.token.token, *row[1:]] for cost, row in pairs]
 
 
 def _tell_cost(found: CostTable) -> str:
@@ -260,6 +216,7 @@ _LOOKS = {
         "top-1. A token that costs many heads is defended by many.",
         _tell_cost,
         tables.cost_table,
+        listed=_list_costs,
     ),
     "dose": Look(
         "dose and response",
@@ -303,3 +260,6 @@ _LOOKS = {
         draw_agreement,
     ),
 }
+
+PARTS = (Part("look-result", show_look), Part("look-table", show_table))
+ACTS: dict[str, Act] = {"look-measure": _measure} | csv_act("look", _to_save)

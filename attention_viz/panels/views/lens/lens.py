@@ -1,26 +1,23 @@
 """The lens view: what the model would say after each layer, clean or with the heads ablated."""
 
-from dataclasses import replace
 from typing import Any
 
-from attention_viz.panels.frame.mirror import mirror, watch
-
 from attention_viz.exports.tables import lens_table
-from attention_viz.figures.lens import draw_lens
 from attention_viz.figures.lens_answer import HEIGHT, draw_answer
-from attention_viz.panels import ids
+from attention_viz.figures.palette import BOTH
 from attention_viz.panels.kit import html
-from attention_viz.panels.kit.common import ask, card, empty, explain, number, state_of, token_text
+from attention_viz.panels.kit.common import ask, card, empty, number, token_text
 from attention_viz.panels.kit.controls import segments
-from attention_viz.panels.kit.files import csv_button, offer_csv
+from attention_viz.panels.kit.drawn import plot
+from attention_viz.panels.kit.files import csv_act, csv_button
+from attention_viz.panels.kit.lens import lens_map, measure_ablated, observe
+from attention_viz.panels.kit.parts import Part, place
 from attention_viz.panels.kit.requests import lens_request
-from attention_viz.panels.kit.tables import figure, fold, room, table, width_of
-from attention_viz.panels.views.lens.sentence import observe
+from attention_viz.panels.kit.tables import fold, table
 from attention_viz.records.errors import AttentionVizError, BadInput
-from attention_viz.records.lens import LensRequest, LogitLens
+from attention_viz.records.lens import LogitLens
 from attention_viz.records.page import PageState
 
-_ROOM = 800  # px for the lens, until the browser has said how many there are
 _HOW = (
     "Each row is the residual stream after a layer, read by the model's own final norm and "
     "unembedding; the bottom row is the embedding. A token that grows row by row is refined "
@@ -30,170 +27,99 @@ _HOW = (
 )
 
 
-def layout() -> html.Div:
-    shows = segments("lens-show", {"clean": "clean", "ablated": "ablated"}, "clean")
-    lens = card(
+def layout() -> html.Node:
+    return html.Div([_map_card(), _read_out_card()], className="view-rows")
+
+
+def _map_card() -> html.Node:
+    runs = {"clean": "clean", "ablated": "ablated"}
+    shows = segments("lens.show", runs, "Which run", id="lens-show")
+    return card(
         "Logit lens",
-        html.Div([shows, html.Span(id="lens-run", className="mut")], className="controls"),
-        html.Div(id="lens-message"),
-        html.Div(
-            html.Div(figure("lens-map"), id="lens-figure", hidden=True),
-            className="scroll-x",
-            **{"data-room": "lens-room"},
-        ),
+        html.Div([shows, place("lens-run", className="mut")], className="controls"),
+        place("lens-figure"),
         html.P("Click a column to read out there.", className="note"),
         fold("How to read it", html.P(_HOW, className="note")),
         note="top-1 after each layer, at every position",
         tools=csv_button("lens"),
     )
-    read_out = card(
+
+
+def _read_out_card() -> html.Node:
+    return card(
         "At the read-out",
-        html.Div(id="lens-sentence"),
-        html.Div(figure("lens-answer", HEIGHT), id="lens-answer-box", hidden=True),
-        html.Div(id="lens-table"),
-        note=html.Span(id="lens-at"),
-    )
-    stores = [dcc.Store(id="lens-look"), room("lens-room", _ROOM)]
-    return html.Div([lens, read_out, *stores], className="view-rows")
-
-
-def register(app: Dash, workbench: Any) -> None:
-    mirror(app, "lens-show", "lens_show")
-    watch(app, "lens-look", "lens_show")
-    offer_csv(app, "lens", lambda state: lens_table(measure_shown(workbench, state)))
-    keep_read_out_visible(app, "lens-map")
-    _register_map(app, workbench)
-    _register_read_out(app, workbench)
-
-    @app.callback(
-        Output(ids.PAGE, "data", allow_duplicate=True),
-        Output("lens-map", "clickData"),
-        Input("lens-map", "clickData"),
-        prevent_initial_call=True,
-    )
-    def read_out_there(click):
-        position = clicked_position(click)
-        if position is None:
-            return no_update, no_update
-        patch = Patch()
-        patch["position"] = position
-        return patch, None
-
-
-def keep_read_out_visible(app: Dash, name: str) -> None:
-    """Scroll a lens that is wider than its box to the column read out."""
-    app.clientside_callback(
-        f"figure => dash_clientside.views.showReadOut(figure, {name!r})",
-        Input(name, "figure"),
-        prevent_initial_call=True,
+        html.Div([place("lens-sentence"), place("lens-answer")], className="lens-read-out"),
+        place("lens-table"),
+        note=html.Span(id="lens-at", **{"data-part": "lens-at"}),
     )
 
 
-def _inputs() -> list[Input]:
-    names = (ids.VIEW, ids.QUESTION, ids.HEADS, ids.ABLATION, ids.THEME, "lens-look")
-    return [Input(name, "data") for name in names]
-
-
-def _register_map(app: Dash, workbench: Any) -> None:
-    @app.callback(
-        Output("lens-map", "figure"),
-        Output("lens-figure", "hidden"),
-        Output("lens-message", "children"),
-        Output("lens-run", "children"),
-        *_inputs(),
-        Input("lens-room", "data"),
-        State(ids.PAGE, "data"),
-        prevent_initial_call=True,
-    )
-    def draw(view, _question, _heads, _ablation, _theme, _look, width, page):
-        if view != "lens":
-            return (no_update,) * 4
-        return show_lens(workbench, state_of(page), width)
-
-
-def _register_read_out(app: Dash, workbench: Any) -> None:
-    @app.callback(
-        Output("lens-sentence", "children"),
-        Output("lens-answer", "figure"),
-        Output("lens-answer-box", "hidden"),
-        Output("lens-table", "children"),
-        Output("lens-at", "children"),
-        *_inputs(),
-        State(ids.PAGE, "data"),
-        prevent_initial_call=True,
-    )
-    def tell(view, _question, _heads, _ablation, _theme, _look, page):
-        if view != "lens":
-            return (no_update,) * 5
-        return show_read_out(workbench, state_of(page))
-
-
-def show_lens(workbench: Any, state: PageState, width: int | None = None) -> tuple:
-    """Figure, whether it is hidden, what is said in its place, and which run it shows."""
-    try:
-        lens = measure_shown(workbench, state)
-    except AttentionVizError as error:
-        return no_update, True, explain(error), ""
-    drawn = draw_lens(lens, state.theme, width=width_of(width, _ROOM))
-    return drawn, False, None, describe_run(lens)
-
-
-def show_read_out(workbench: Any, state: PageState) -> tuple:
-    """Sentence, figure, whether it is hidden, table, and where the read-out is."""
-    try:
-        clean = ask(workbench, lens_request(state))
-        shown = measure_shown(workbench, state)
-    except AttentionVizError:
-        return empty("Nothing to read out yet."), no_update, True, None, ""  # the map says why
-    ablated = measure_ablated(workbench, state, clean)
-    label = clean.tokens.items[clean.position]
-    at = ["after ", token_text(label), f" · position {clean.position}"]
-    sentence = observe(clean, ablated)
-    return sentence, draw_answer(clean, ablated, state.theme), False, tabulate(shown), at
-
-
-def measure_shown(workbench: Any, state: PageState) -> LogitLens:
+def measure_shown(bench: Any, state: PageState) -> LogitLens:
     """The lens of the run the page shows. Raises BadInput where heads are needed and missing."""
-    if state.lens_show == "ablated" and not state.heads:
+    if state.lens.show == "ablated" and not state.heads:
         raise BadInput(
             "No heads are selected, so there is no ablated run.",
             "Pick heads in the grid, press Find heads, or show the clean run.",
         )
-    return ask(workbench, lens_request(state, state.lens_show))
+    return ask(bench, lens_request(state, state.lens.show))
 
 
-def measure_ablated(workbench: Any, state: PageState, clean: LogitLens) -> LogitLens | None:
-    """The lens of the ablated run, about the clean run's answer; None where there is none."""
-    if not state.heads:
-        return None
-    try:
-        return ask(workbench, _about(lens_request(state, "ablated"), clean))
-    except AttentionVizError:
-        return None  # the rail says why the heads can't be ablated
+def measure_both(bench: Any, state: PageState) -> tuple[LogitLens, LogitLens | None]:
+    """The clean run, and that with the heads ablated, where it can be measured."""
+    clean = ask(bench, lens_request(state))
+    return clean, measure_ablated(bench, state, clean)
 
 
-def _about(request: LensRequest, clean: LogitLens) -> LensRequest:
-    question = replace(request.question, answer=clean.answer.id, distractor=clean.distractor.id)
-    return replace(request, question=question)
+def show_map(bench: Any, state: PageState) -> html.Node:
+    return lens_map(measure_shown(bench, state), "lens-map")
 
 
-def describe_run(lens: LogitLens) -> str:
+def show_run(bench: Any, state: PageState) -> Any:
     """Which run the map shows."""
-    request = lens.request
+    try:
+        request = measure_shown(bench, state).request
+    except AttentionVizError:
+        return None  # the map says why
     if request.ablation is None:
         return "the run as it is"
     heads = ", ".join(str(head) for head in request.heads)
     return f"{heads} ablated together ({request.ablation.label})"
 
 
-def clicked_position(click: Any) -> int | None:
-    """The column clicked."""
-    if not click or not click.get("points"):
+def show_place(bench: Any, state: PageState) -> Any:
+    """After which token is read out."""
+    try:
+        clean = ask(bench, lens_request(state))
+    except AttentionVizError:
         return None
-    return int(click["points"][0]["x"])
+    token = token_text(clean.tokens.items[clean.position])
+    return ["after ", token, f" · position {clean.position}"]
 
 
-def tabulate(lens: LogitLens) -> html.Div:
+def show_sentence(bench: Any, state: PageState) -> html.Node:
+    try:
+        return observe(*measure_both(bench, state))
+    except AttentionVizError:
+        return empty("Nothing to read out yet.")
+
+
+def show_answer(bench: Any, state: PageState) -> html.Node | None:
+    """The answer's probability, row by row, in both runs."""
+    try:
+        return plot(draw_answer(*measure_both(bench, state), BOTH.name), "lens-lines", HEIGHT)
+    except AttentionVizError:
+        return None
+
+
+def show_table(bench: Any, state: PageState) -> html.Node | None:
+    """Of the run that the map shows."""
+    try:
+        return tabulate(measure_shown(bench, state))
+    except AttentionVizError:
+        return None
+
+
+def tabulate(lens: LogitLens) -> html.Node:
     """The rows at the read-out, the last layer first."""
     answer = f"{lens.answer.shown}"
     headers = [
@@ -221,3 +147,14 @@ def _row(lens: LogitLens, row: int) -> list[Any]:
         float(lens.answer_probability[row, at]),
         int(lens.answer_rank[row, at]),
     ]
+
+
+PARTS = (
+    Part("lens-figure", show_map),
+    Part("lens-run", show_run),
+    Part("lens-at", show_place),
+    Part("lens-sentence", show_sentence),
+    Part("lens-answer", show_answer),
+    Part("lens-table", show_table),
+)
+ACTS = csv_act("lens", lambda bench, state: lens_table(measure_shown(bench, state)))
