@@ -32,20 +32,23 @@ def layout(builder: Any = None) -> html.Node:
                     html.Label("Counterfactual", htmlFor=COUNTERFACTUAL),
                     _text_box(COUNTERFACTUAL, "optional: as many tokens, another answer"),
                     html.Div([builder, run], className="prompt-buttons"),
-                    place("pair-note", className="pair-note", role="status"),
                 ],
                 className="prompt-row",
             ),
-            place(
-                "tokens",
-                className="tokens",
-                role="group",
-                **{"data-roving": "true", "aria-label": "Tokens: arrow keys move, Enter reads out"},
+            html.Div(
+                [_tokens(), place("pair-note", className="pair-note", role="status")],
+                className="token-line",
             ),
         ],
         className="prompt-bar",
         **{"aria-label": "Prompt"},
     )
+
+
+def _tokens() -> html.Node:
+    about = "Tokens: arrow keys move, Enter reads out"
+    data = {"data-roving": "true", "aria-label": about}
+    return place("tokens", className="tokens", role="group", **data)
 
 
 def edited_note() -> html.Node:

@@ -153,7 +153,7 @@ class Looking:
 
     def status(self, model: str) -> Any:
         status = self._bench.status(model)
-        self.waits = self.waits or status.state not in ("ready", "failed")
+        self.waits = self.waits or status.state == "loading"
         return status
 
 

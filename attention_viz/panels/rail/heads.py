@@ -104,13 +104,13 @@ def draw_grid(info: ModelInfo, sweep: HeadSweep | None) -> html.Node:
     is_wide = info.heads > _WIDEST_WITH_VALUES
     cells: list[Any] = []
     for layer in reversed(range(info.layers)):
-        cells.append(html.Span(f"L{layer}", className="axis row"))
+        cells.append(html.Span(f"L{layer}", className="axis axis-row"))
         for head in range(info.heads):
             cells.append(_cell(layer, head, sweep, colours, is_wide))
-    cells.append(html.Span(className="axis corner"))
+    cells.append(html.Span(className="axis axis-corner"))
     for head in range(info.heads):
         name = f"H{head}" if not is_wide or head % 4 == 0 else ""
-        cells.append(html.Span(name, className="axis bottom"))
+        cells.append(html.Span(name, className="axis axis-bottom"))
     return html.Div(
         cells,
         className="head-grid wide" if is_wide else "head-grid",
@@ -123,7 +123,7 @@ def draw_grid(info: ModelInfo, sweep: HeadSweep | None) -> html.Node:
 def _row_height(info: ModelInfo) -> int:
     if info.heads > _WIDEST_WITH_VALUES:
         return 18  # the box scrolls: a cell one can hit is worth more than all at once
-    return 27 if info.layers <= 6 else 23
+    return 24 if info.layers <= 6 else 21
 
 
 def _cell(layer: int, head: int, sweep: HeadSweep | None, colours: Any, is_wide: bool) -> html.Node:

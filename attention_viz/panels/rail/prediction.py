@@ -59,7 +59,7 @@ def draw_facts(result: AblationResult) -> html.Node:
         _fact(html.B(number(result.kl, 2), id="kl"), " nats KL", title="KL(clean ‖ ablated)"),
         _fact(*top, className="flipped" if result.flipped else ""),
         _fact("entropy ", html.B(entropies), " nats"),
-        _fact("ablation: ", html.B(result.request.ablation.label)),
+        _fact(html.B(result.request.ablation.label), " ablation"),
     ]
     return html.Div(facts, className="facts")
 

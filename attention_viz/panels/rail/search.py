@@ -95,8 +95,8 @@ def draw_search(job: JobStatus | None, state: PageState) -> Any:
 
 def _hint(state: PageState) -> str:
     if state.objective == Objective.FLIP.value:
-        return "Looks for a small set of heads without which that token is top-1."
-    return "Looks for a set of heads whose ablation moves the next token the most."
+        return "Finds a small set of heads without which that token wins."
+    return "Finds heads whose ablation moves the next token the most."
 
 
 def adopt(bench: Any, state: PageState, followed: list[str]) -> Outcome:
