@@ -262,7 +262,8 @@
         const strip = make("span", "matrix-bar");
         const ramp = make("i");
         ramp.style.background = `linear-gradient(90deg, ${scale.colours.join()})`;
-        strip.append(scale.ends[0], ramp, `${scale.ends[1]} ${scale.unit}`);
+        const [below, above] = scale.sides || ["", ""];
+        strip.append(`${below} ${scale.ends[0]}`, ramp, `${scale.ends[1]} ${above}`, make("span", "", scale.unit));
         parts.push(strip);
       }
       this.head.replaceChildren(...parts);

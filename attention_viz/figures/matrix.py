@@ -17,6 +17,8 @@ from attention_viz.figures.escape import signed, visible
 from attention_viz.records.metrics import Sense
 
 _DIGITS = 4  # decimals of a number sent
+_HELPS, _AGAINST = "helps the answer", "works against it"
+_SIDES = {Sense.HELPS_BELOW: (_HELPS, _AGAINST), Sense.HELPS_ABOVE: (_AGAINST, _HELPS)}
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class Scale:
     unit: str
     word: str = ""  # what the value is called in the tooltip; "" is the unit
     digits: int = 3  # decimals in the tooltip
+    sides: tuple[str, str] = ("", "")  # what is below and above 0, at the colour bar's ends
 
     @property
     def is_signed(self) -> bool:
@@ -60,7 +63,7 @@ class Scale:
     def spec(self) -> dict[str, Any]:
         """As the browser reads it, with the texts at the colour bar's ends."""
         ends = (signed(self.low), signed(self.high)) if self.is_signed else ("0", f"{self.high:g}")
-        return {
+        spec: dict[str, Any] = {
             "low": _number(self.low),
             "high": _number(self.high),
             "colours": list(self.colours),
@@ -70,6 +73,7 @@ class Scale:
             "signed": self.is_signed,
             "ends": [end.replace(".00", "") for end in ends],
         }
+        return spec | ({"sides": list(self.sides)} if any(self.sides) else {})
 
 
 def scale_of(
@@ -78,7 +82,7 @@ def scale_of(
     """The scale of numbers of this sense: up to `limit`, and down to −limit if they have a sign."""
     colours = [colour for _, colour in palette.scale_of(sense, theme)]
     low = 0.0 if sense is Sense.SIZE else -limit
-    return Scale(low, limit, colours, unit, word)
+    return Scale(low, limit, colours, unit, word, sides=_SIDES.get(sense, ("", "")))
 
 
 def limit_of(values: np.ndarray) -> float:
@@ -180,7 +184,11 @@ def draw_matrix(
         "up": grows_up,
         "bar": has_bar,
     }
-    spec |= {name: given for name, given in optional.items() if given not in (None, False, [])}
+    spec |= {
+        name: given
+        for name, given in optional.items()
+        if given is not None and given is not False and given != []
+    }
     return spec | ({"words": words.list} if words.list else {})
 
 

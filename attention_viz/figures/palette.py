@@ -67,7 +67,7 @@ class Theme:
     roles: dict[str, str]  # by name; see role_colour
 
 
-_UNCLEAR = "#5b6b82"
+_UNCLEAR = "#6b6560"
 
 
 # Dark enough for white ink on both themes.

@@ -57,7 +57,7 @@ def comparison_stylesheet(theme: str = "light") -> list[dict[str, Any]]:
 def side_colours(theme: str = "light") -> dict[str, str]:
     """The ink for both, and a colour for what only one of the circuits has."""
     colours = palette.theme_of(theme)
-    return dict(zip(SIDES, (colours.ink2, colours.left, colours.right), strict=True))
+    return dict(zip(SIDES, (colours.ink, colours.left, colours.right), strict=True))
 
 
 def comparison_legend(comparison: CircuitComparison, theme: str = "light") -> list[dict[str, str]]:
