@@ -6,6 +6,7 @@ replaced in that one input of the reader: measured by direct path patching (Gold
 intervention. The number in a node is what it writes directly to the logit difference, in logits.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import plotly.graph_objects as go
@@ -13,6 +14,7 @@ import plotly.graph_objects as go
 from attention_viz.figures import palette
 from attention_viz.figures.circuits.circuit_layout import (
     CAREFUL,
+    SHAPES,
     Group,
     Layout,
     Point,
@@ -32,7 +34,15 @@ from attention_viz.records.circuits.circuit import Circuit, CircuitEdge, Circuit
 from attention_viz.records.circuits.circuit_view import PLAIN_VIEW, CircuitView
 from attention_viz.records.circuits.roles import Role
 
-__all__ = ["contribution_rows", "draw_circuit", "draw_contributions", "legend", "stylesheet"]
+__all__ = [
+    "contribution_rows",
+    "draw_circuit",
+    "draw_contributions",
+    "draw_graph",
+    "draw_shapes",
+    "legend",
+    "stylesheet",
+]
 
 
 def draw_circuit(
@@ -65,6 +75,58 @@ def draw_circuit(
         for name, route in zip(names, layout.routes, strict=True)
     ]
     return _guides(layout) + groups + nodes + lines
+
+
+def draw_graph(
+    circuit: Circuit,
+    theme: str = "light",
+    smallest: float = 0.0,
+    view: CircuitView = PLAIN_VIEW,
+) -> dict[str, Any]:
+    """The circuit as the page's graph: its elements, their style, and its other shapes."""
+    return {
+        "name": "circuit",
+        "elements": draw_circuit(circuit, theme, smallest, view),
+        "stylesheet": stylesheet(theme),
+        "view": {
+            "shape": view.shape or "page",
+            "shapes": draw_shapes(circuit, smallest, view),
+            "drawing": True,
+        },
+    }
+
+
+def draw_shapes(
+    circuit: Circuit, smallest: float = 0.0, view: CircuitView = PLAIN_VIEW
+) -> dict[str, Any]:
+    """What is elsewhere in the other shapes, so that the browser takes the one that fits its room.
+
+    By shape and element id: [x, y, data that differ]; x and y are None for edges. None where the
+    view has a shape of its own: nodes were pinned in it.
+    """
+    if view.shape:
+        return {}
+    plain = {
+        element["data"]["id"]: element for element in draw_circuit(circuit, "light", smallest, view)
+    }
+    return {
+        name: _differences(
+            plain, draw_circuit(circuit, "light", smallest, replace(view, shape=name))
+        )
+        for name in SHAPES
+        if name != "page"
+    }
+
+
+def _differences(plain: dict[str, dict], elements: list[dict]) -> dict[str, list[Any]]:
+    found = {}
+    for element in elements:
+        data, before = element["data"], plain[element["data"]["id"]]
+        place = element.get("position", {})
+        changed = {name: value for name, value in data.items() if before["data"][name] != value}
+        if changed or place != before.get("position", {}):
+            found[data["id"]] = [place.get("x"), place.get("y"), changed]
+    return found
 
 
 def draw_contributions(circuit: Circuit, theme: str = "light", most: int = 24) -> go.Figure:
@@ -228,7 +290,7 @@ def _edge_classes(edge: CircuitEdge, is_crowded: bool) -> str:
 
 def _guides(layout: Layout) -> list[dict[str, Any]]:
     """Row names at the left, columns' at the bottom, and a faint line through each."""
-    left, right = layout.left - 46, layout.right + 18
+    left, right = layout.left - 12, layout.right + 12
     elements = []
     for name, y in layout.rows:
         elements += _guide(name, name, (left, y), (right, y))
