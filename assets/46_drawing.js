@@ -1,50 +1,171 @@
-// The circuit's drawing by hand: what is selected, moved and named there is told to the server,
-// which keeps it in the page. Keys move between nodes; buttons open a node's or edge's detail.
+// The circuit's drawing by hand: pins, hidden nodes, names and groups are fields of the page,
+// changed here; nothing asks the server but the drawing itself, once, for its new routes. While
+// a node is dragged its edges keep their bows. Keys move between nodes; Enter, a click and
+// data-part buttons choose the part whose detail is shown.
 (function () {
   "use strict";
 
-  const GRAPH = "circuit-graph";
-  const KEYS = "Circuit graph. Arrow keys move between nodes, Shift extends, Enter shows the " +
-    "detail, H hides, P pins, Escape clears.";
-  const setProps = (id, props) => window.dash_clientside.set_props(id, props);
-  const graph = () => document.getElementById(GRAPH)?._cyreg?.cy;
+  const av = (window.attentionViz = window.attentionViz || {});
 
-  // Guides can't be selected; a group stands beside its members.
-  const withMembers = (nodes) => nodes.union(nodes.descendants());
-  const tell = (what, nodes, name = "") => setProps("circuit-drawn", {
-    data: {
-      do: what,
-      name,
-      nodes: nodes.map((node) => ({ id: node.id(), ...node.position() })),
-      at: Date.now(),
-    },
+  const GRAPH = "circuit-graph";
+  const MOST = 200; // items of each field that a page keeps
+  const LONGEST = 40; // characters of a name
+  const FARTHEST = 20000; // px that a node may be from the middle
+  const WHAT = {
+    pinned: "pinned nodes", hidden: "hidden nodes", names: "names", groups: "groups",
+  };
+  const graph = () => av.graphs?.of(document.getElementById(GRAPH));
+  const view = () => graph()?.cy;
+  const box = () => document.getElementById(GRAPH)?.closest(".graph-box") || document;
+  const state = () => ({
+    pinned: [], hidden: [], names: [], groups: [], ...(av.page?.circuit || {}),
   });
-  const act = (what) => {
-    const cy = graph();
-    if (!cy) return;
-    const chosen = cy.nodes(":selected");
-    const input = document.getElementById("circuit-name");
-    tell(what, what === "rename" || what === "ungroup" ? chosen : withMembers(chosen),
-      input ? input.value : "");
-    if (what === "hide") chosen.unselect();
-    if (input && (what === "rename" || what === "group")) setProps("circuit-name", { value: "" });
+
+  // What is done to nodes [{id, x, y}]: from the page's fields, those that change
+
+  class Refused extends Error {
+    constructor(message, remedy) {
+      super(message);
+      this.remedy = remedy;
+    }
+  }
+  const groupNumber = ({ groups }, id) => {
+    const match = /^group:(\d+)$/.exec(id);
+    return match && Number(match[1]) < groups.length ? Number(match[1]) : null;
+  };
+  // Boxes stand beside their members
+  const plain = (page, nodes) => nodes.filter(({ id }) => groupNumber(page, id) === null);
+  const need = (nodes, least = 1) => {
+    if (nodes.length >= least) return;
+    throw new Refused(
+      nodes.length ? "Only one node is selected." : "No node is selected.",
+      "Click a node of the graph; Shift-click selects several.");
+  };
+  const newName = ({ groups }) => {
+    const taken = new Set(groups.map(([name]) => name));
+    let number = 1;
+    while (taken.has(`group ${number}`)) number += 1;
+    return `group ${number}`;
+  };
+  const round = (at) => Math.round(at * 10) / 10;
+  const drag = (page, nodes) => {
+    const isNear = ({ x, y }) => Math.abs(x) <= FARTHEST && Math.abs(y) <= FARTHEST;
+    const placed = plain(page, nodes).filter(isNear);
+    const moved = new Set(placed.map(({ id }) => id));
+    const kept = page.pinned.filter(([id]) => !moved.has(id));
+    return { pinned: [...kept, ...placed.map(({ id, x, y }) => [id, round(x), round(y)])] };
+  };
+  const acts = {
+    drag,
+    // Where they are; where all of them are pinned, lets go of them
+    pin(page, nodes) {
+      const chosen = plain(page, nodes);
+      need(chosen);
+      const ids = new Set(chosen.map(({ id }) => id));
+      const pinned = new Set(page.pinned.map(([id]) => id));
+      if (![...ids].every((id) => pinned.has(id))) return drag(page, chosen);
+      return { pinned: page.pinned.filter(([id]) => !ids.has(id)) };
+    },
+    hide(page, nodes) {
+      const chosen = plain(page, nodes);
+      need(chosen);
+      return { hidden: [...new Set([...page.hidden, ...chosen.map(({ id }) => id)])] };
+    },
+    show: () => ({ hidden: [] }),
+    // A box, or else the one node selected; an empty name is the node's own
+    rename(page, nodes, name) {
+      const numbers = nodes.map(({ id }) => groupNumber(page, id)).filter((n) => n !== null);
+      if (numbers.length === 1) {
+        const groups = [...page.groups];
+        groups[numbers[0]] = [name || newName(page), groups[numbers[0]][1]];
+        return { groups };
+      }
+      need(nodes);
+      if (nodes.length > 1) {
+        throw new Refused(`${nodes.length} nodes are selected.`, "Select the one to rename.");
+      }
+      const others = page.names.filter(([id]) => id !== nodes[0].id);
+      return { names: name ? [...others, [nodes[0].id, name]] : others };
+    },
+    // Into a box of their own, and out of the boxes they were in
+    group(page, nodes, name) {
+      const chosen = plain(page, nodes).map(({ id }) => id);
+      need(chosen, 2);
+      const left = page.groups
+        .map(([title, ids]) => [title, ids.filter((id) => !chosen.includes(id))])
+        .filter(([, ids]) => ids.length);
+      return { groups: [...left, [name || newName(page), chosen]] };
+    },
+    // The boxes selected, and those of selected nodes
+    ungroup(page, nodes) {
+      const ids = new Set(nodes.map(({ id }) => id));
+      const isKept = ([, members], number) =>
+        !ids.has(`group:${number}`) && !members.some((id) => ids.has(id));
+      return { groups: page.groups.filter(isKept) };
+    },
+    reset: () => ({ pinned: [], hidden: [], names: [], groups: [] }),
+  };
+  const redraw = (page, what, nodes, name = "") => {
+    const changes = acts[what](page, nodes, name.trim().slice(0, LONGEST));
+    for (const [field, value] of Object.entries(changes)) {
+      if (value.length <= MOST) continue;
+      throw new Refused(
+        `A page keeps at most ${MOST} ${WHAT[field]}, not ${value.length}.`,
+        "Press Reset drawing, or take fewer.");
+    }
+    // Places mean something in one shape only: that in which they were pinned.
+    if (changes.pinned) {
+      changes.shape = changes.pinned.length ? page.shape || graph()?.shape || "page" : "";
+    }
+    return changes;
   };
 
-  // One of both, so that nobody has to ask which came last.
-  const open = (part, isEdge) => setProps(GRAPH, {
-    tapNodeData: part && !isEdge ? part : null,
-    tapEdgeData: part && isEdge ? part : null,
-  });
-  const openPart = (part) => {
-    const cy = graph();
-    const isEdge = "source" in part;
-    if (cy) {
-      const same = (edge) => ["source", "target", "via", "position"].every(
-        (name) => (edge.data(name) ?? null) === (part[name] ?? null));
-      cy.elements().unselect();
-      (isEdge ? cy.edges().filter(same) : cy.getElementById(part.id)).select();
+  const placesOf = (nodes) => nodes.map((node) => ({ id: node.id(), ...node.position() }));
+  const doIt = (what, nodes, name) => {
+    const page = state();
+    try {
+      const changes = redraw(page, what, nodes, name);
+      const fields = Object.entries(changes)
+        .filter(([field, value]) => JSON.stringify(value) !== JSON.stringify(page[field]))
+        .map(([field, value]) => [`circuit.${field}`, value]);
+      if (fields.length) av.change(Object.fromEntries(fields));
+      return true;
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      const { message, remedy } = error;
+      av.toast?.({ kind: "danger", title: "Drawing", message, remedy });
+      return false;
     }
-    open({ ...part, timeStamp: performance.now() }, isEdge);
+  };
+  const withMembers = (nodes) => nodes.union(nodes.descendants());
+  const nameBox = () => document.getElementById("circuit-name");
+  const act = (what) => {
+    const cy = view();
+    if (!cy) return;
+    const chosen = cy.nodes(":selected");
+    const isWhole = what === "rename" || what === "ungroup";
+    const nodes = isWhole ? chosen : withMembers(chosen);
+    const isDone = doIt(what, placesOf(nodes), nameBox()?.value || "");
+    if (isDone && what === "hide") chosen.unselect();
+    if (isDone && nameBox() && (what === "rename" || what === "group")) nameBox().value = "";
+    offer();
+  };
+
+  // The part whose detail is shown: {id}, or {source, target, via, position}
+
+  const edgePart = (edge) => Object.fromEntries(
+    ["source", "target", "via", "position"].map((name) => [name, edge.data(name) ?? null]));
+  const choose = (part) => av.choose?.("circuit", part);
+  const openPart = (part) => {
+    const cy = view();
+    if (cy) {
+      const wanted = JSON.stringify(["source", "target", "via", "position"]
+        .map((name) => part[name] ?? null));
+      const same = (edge) => JSON.stringify(Object.values(edgePart(edge))) === wanted;
+      cy.elements().unselect();
+      ("source" in part ? cy.edges().filter(same) : cy.getElementById(part.id)).select();
+    }
+    choose(part);
   };
 
   document.addEventListener("click", (click) => {
@@ -98,17 +219,17 @@
     next.select();
   };
   const press = (key) => {
-    const cy = graph();
+    const cy = view();
     if (!cy || key.ctrlKey || key.metaKey || key.altKey) return false;
     const name = key.key.length === 1 ? key.key.toLowerCase() : key.key;
     if (STEPS[name]) move(cy, STEPS[name], key.shiftKey);
     else if (name === "h" || name === "p") act({ h: "hide", p: "pin" }[name]);
     else if (name === "Enter") {
       const node = chosenIn(cy);
-      if (node) open({ ...node.data(), timeStamp: performance.now() }, false);
+      if (node) choose({ id: node.id() });
     } else if (name === "Escape") {
       cy.elements().unselect();
-      open(null, false);
+      choose(null);
     } else return false;
     return true;
   };
@@ -116,76 +237,88 @@
     if (key.target.id === GRAPH && press(key)) key.preventDefault();
     if (key.target.id === "circuit-name" && key.key === "Enter") {
       key.preventDefault();
-      const cy = graph();
+      const cy = view();
       if (cy) act(cy.nodes(":selected").length > 1 ? "group" : "rename");
     }
   });
 
   // A node that was dragged stays where it was put. All that moved with it comes at once.
   const moved = new Set();
-  const dragged = (event) => {
+  const dragged = ({ cy, target }) => {
     if (!moved.size) setTimeout(() => {
-      const cy = event.cy;
       const nodes = cy.collection().union([...moved].map((id) => cy.getElementById(id)));
       moved.clear();
-      tell("drag", withMembers(nodes).filter((node) => !node.isParent()));
+      const places = placesOf(withMembers(nodes).filter((node) => !node.isParent()));
+      // Back to where it was, where a page can't keep it
+      if (!doIt("drag", places)) av.graphs.restore(graph());
     }, 0);
-    moved.add(event.target.id());
+    moved.add(target.id());
   };
 
-  window.dash_clientside = window.dash_clientside || {};
-  window.dash_clientside.drawing = {
-    // The toolbar as it fits the selection; see the outputs of its callback.
-    offer(selected, drawing) {
-      const { pinned = [], hidden = [], names = [], groups = [] } = drawing || {};
-      const nodes = (selected || []).filter((node) => !hidden.includes(node.id));
-      const boxes = nodes.filter((node) => node.kind === "group");
-      const plain = nodes.filter((node) => node.kind !== "group");
-      const none = nodes.length === 0;
-      const isPinned = plain.length > 0 &&
-        plain.every((node) => pinned.some(([id]) => id === node.id));
-      const isGrouped = boxes.length > 0 ||
-        plain.some((node) => groups.some(([, members]) => members.includes(node.id)));
-      const says = none ? "no node selected"
-        : nodes.length === 1 ? nodes[0].name || nodes[0].label : `${nodes.length} nodes`;
-      return [
-        says,
-        none ? says : `name for ${says}`,
-        none, none, nodes.length !== 1, plain.length < 2,
-        isPinned ? "Unpin" : "Pin", `Show ${hidden.length} hidden`,
-        isGrouped, !isGrouped, hidden.length === 0,
-        pinned.length + hidden.length + names.length + groups.length === 0,
-        none,
-      ];
-    },
-  };
+  // The toolbar as it fits the selection
 
-  const known = new WeakSet();
-  const prepare = () => {
-    const box = document.getElementById(GRAPH);
-    const cy = graph();
-    if (!cy || known.has(cy)) return;
-    known.add(cy);
-    box.tabIndex = 0;
-    box.setAttribute("role", "application");
-    box.setAttribute("aria-label", KEYS);
-    box.addEventListener("mousedown", () => box.focus({ preventScroll: true }));
-    // Whoever removes a box with new elements would take its nodes along.
-    const remove = cy.remove.bind(cy);
-    cy.remove = (elements) => {
-      cy.$(elements).filter(":parent").children().difference(elements).move({ parent: null });
-      return remove(elements);
+  const offer = () => {
+    const cy = view();
+    const { pinned, hidden, names, groups } = state();
+    const nodes = cy ? cy.nodes(":selected").map((node) => node.data()) : [];
+    const inside = nodes.filter(({ kind }) => kind !== "group");
+    const none = nodes.length === 0;
+    const isPinned = inside.length > 0 &&
+      inside.every((node) => pinned.some(([id]) => id === node.id));
+    const isGrouped = inside.length < nodes.length ||
+      inside.some((node) => groups.some(([, members]) => members.includes(node.id)));
+    const says = none ? "no node selected"
+      : nodes.length === 1 ? nodes[0].name || nodes[0].label : `${nodes.length} nodes`;
+    const isPlain = pinned.length + hidden.length + names.length + groups.length === 0;
+    const offers = {
+      pin: { disabled: none, text: isPinned ? "Unpin" : "Pin" },
+      hide: { disabled: none },
+      rename: { disabled: nodes.length !== 1 },
+      group: { disabled: inside.length < 2, hidden: isGrouped },
+      ungroup: { hidden: !isGrouped },
+      show: { hidden: hidden.length === 0, text: `Show ${hidden.length} hidden` },
+      reset: { hidden: isPlain },
     };
-    cy.on("dragfree", "node", dragged);
-    cy.on("tap", "node", (event) => stand(event.target));
+    for (const button of box().querySelectorAll("[data-draw]")) {
+      const { text, ...props } = offers[button.dataset.draw] || {};
+      Object.assign(button, props);
+      if (text !== undefined && button.textContent !== text) button.textContent = text;
+    }
+    const said = document.getElementById("circuit-selected");
+    if (said && said.textContent !== says) said.textContent = says;
+    const name = nameBox();
+    if (name) Object.assign(name, {
+      disabled: none, placeholder: none ? says : `name for ${says}`,
+    });
   };
+
   let isDue = false;
-  new MutationObserver(() => {
+  const offerSoon = () => {
     if (isDue) return;
     isDue = true;
-    requestAnimationFrame(() => {
+    queueMicrotask(() => {
       isDue = false;
-      prepare();
+      offer();
     });
-  }).observe(document.documentElement, { childList: true, subtree: true });
+  };
+  const known = new WeakSet();
+  av.drawing = {
+    redraw, // for tests: (page.circuit, what, nodes, name) → the fields that change
+    // Called by the graph's drawer each time that it has drawn
+    watch({ cy }) {
+      offerSoon();
+      if (known.has(cy)) return;
+      known.add(cy);
+      cy.on("dragfree", "node", dragged);
+      cy.on("tap", "node", ({ target }) => {
+        stand(target);
+        if (!target.isParent()) choose({ id: target.id() });
+      });
+      cy.on("tap", "edge", ({ target }) => choose(edgePart(target)));
+      cy.on("select unselect", "node", offerSoon);
+    },
+  };
+  const listen = () => av.onChange?.(offerSoon);
+  if (av.onChange) listen();
+  else document.addEventListener("DOMContentLoaded", listen);
 })();

@@ -228,13 +228,14 @@ class _Sheet:
         self._write(frame.x, y, group.data["label"], z=4, **_font(style))
 
     def _draw_edge(self, edge: "_Part", curve: list[Point], z: float) -> None:
-        style, whole = edge.style, edge.style.get("opacity", 1)
+        style = edge.style
         width = style["width"]
         length = arrow_length(width, style["arrow-scale"])
         points, corners = _with_arrow(points_along(curve, 60), length)
-        look = {"alpha": whole * style["line-opacity"], "linestyle": _dashes(style)}
-        self._line(points, style["line-color"], width, z=z, gid=f"edge:{edge.id}", **look)
-        head = {"color": style["target-arrow-color"], "alpha": whole, "gid": f"arrow:{edge.id}"}
+        alpha = style.get("opacity", 1) * style["line-opacity"]  # of line and arrow, in cytoscape
+        look = {"alpha": alpha, "linestyle": _dashes(style), "gid": f"edge:{edge.id}"}
+        self._line(points, style["line-color"], width, z=z, **look)
+        head = {"color": style["target-arrow-color"], "alpha": alpha, "gid": f"arrow:{edge.id}"}
         self.axes.add_patch(Polygon(corners, closed=True, lw=0, zorder=z + 1e-6, **head))
 
     def _draw_edge_label(self, edge: "_Part", curve: list[Point]) -> None:

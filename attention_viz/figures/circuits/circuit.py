@@ -45,6 +45,12 @@ __all__ = [
 ]
 
 
+KEYS = (
+    "Circuit graph. Arrow keys move between nodes, Shift extends, Enter shows the detail, H hides, "
+    "P pins, Escape clears, plus and minus zoom, 0 fits."
+)
+
+
 def draw_circuit(
     circuit: Circuit,
     theme: str = "light",
@@ -71,8 +77,8 @@ def draw_circuit(
     is_crowded = len(layout.routes) > CAREFUL
     names = edge_names(route.edge for route in layout.routes)
     lines = [
-        _edge_element(name, route, strongest, is_crowded)
-        for name, route in zip(names, layout.routes, strict=True)
+        _edge_element(name, route, rank, strongest, is_crowded)
+        for rank, (name, route) in enumerate(zip(names, layout.routes, strict=True), 1)
     ]
     return _guides(layout) + groups + nodes + lines
 
@@ -85,13 +91,14 @@ def draw_graph(
 ) -> dict[str, Any]:
     """The circuit as the page's graph: its elements, their style, and its other shapes."""
     return {
-        "name": "circuit",
+        "name": "circuit-graph",
         "elements": draw_circuit(circuit, theme, smallest, view),
         "stylesheet": stylesheet(theme),
         "view": {
             "shape": view.shape or "page",
             "shapes": draw_shapes(circuit, smallest, view),
             "drawing": True,
+            "label": KEYS,
         },
     }
 
@@ -250,7 +257,9 @@ def _group_element(group: Group) -> dict[str, Any]:
     return {"data": data, "classes": "group", "group": "nodes"}
 
 
-def _edge_element(name: str, route: Route, strongest: float, is_crowded: bool) -> dict[str, Any]:
+def _edge_element(
+    name: str, route: Route, rank: int, strongest: float, is_crowded: bool
+) -> dict[str, Any]:
     edge = route.edge
     width = edge_width(edge, strongest)
     data = {
@@ -274,6 +283,7 @@ def _edge_element(name: str, route: Route, strongest: float, is_crowded: bool) -
         "weights": " ".join(f"{weight:.4f}" for weight in route.weights),
         "distances": " ".join(f"{distance:.2f}" for distance in route.distances),
         "offset": route.label_at,
+        "rank": rank,  # edges of a higher one are drawn over it
     }
     return {"data": data, "classes": _edge_classes(edge, is_crowded), "group": "edges"}
 

@@ -86,7 +86,7 @@ class Shape:
 
 # "page" is what exported pictures have, and pages whose room nobody knows.
 SHAPES = {
-    "column": Shape(330, 900, (104, 118), 12, 54, 16, is_narrow=True),
+    "column": Shape(324, 780, (112, 134), 12, 54, 16, is_narrow=True),
     "page": Shape(430, 708, (100, 118), 22, 76, 22),
     "screen": Shape(1240, 720, (84, 118), 22, 76, 22),
 }
