@@ -1,7 +1,8 @@
 // Graphs: elements at given places, drawn by cytoscape.js into the room there is.
-// A spec is {name, elements, stylesheet, view}; view = {shape, shapes, drawing, label, fixed}. The
-// elements come in one shape and `shapes` says what differs in the others: the browser takes the
-// one that fits. Buttons with data-graph-do zoom, fit and enlarge the graph of their .graph-box.
+// A spec is {name, elements, stylesheet, view}; view = {shape, shapes, extents, drawing, fixed,
+// label}. The elements come in one shape, `shapes` says what differs in the others and `extents`
+// how large each is: the browser takes the one that fits. Buttons with data-graph-do zoom, fit and
+// enlarge the graph of their .graph-box.
 (function () {
   "use strict";
 
@@ -36,18 +37,7 @@
       return moved;
     });
   };
-  const sizeOf = (elements) => {
-    let [left, right, top, bottom] = [Infinity, -Infinity, Infinity, -Infinity];
-    for (const { data, position } of elements) {
-      if (!position) continue;
-      const [wide, high] = [(data.width || 0) / 2, (data.height || 0) / 2];
-      left = Math.min(left, position.x - wide);
-      right = Math.max(right, position.x + wide);
-      top = Math.min(top, position.y - high);
-      bottom = Math.max(bottom, position.y + high);
-    }
-    return { w: right - left + 50, h: bottom - top }; // 50: the names of the rows
-  };
+  const sizeOf = ([left, top, right, bottom]) => ({ w: right - left, h: bottom - top });
   const roomOf = (element) => {
     const isLarge = isFull(element);
     return {
@@ -59,11 +49,11 @@
   // The one with the largest letters, up to their own size; of like ones that which fills the room.
   const bestShape = (element, spec) => {
     const own = spec.view?.shape || "";
-    const names = [own, ...Object.keys(spec.view?.shapes || {})];
+    const names = Object.keys(spec.view?.extents || { [own]: null });
     if (names.length === 1 || !element.clientWidth) return own;
     const room = roomOf(element);
     const worth = (name) => {
-      const size = sizeOf(shaped(spec, name));
+      const size = sizeOf(spec.view.extents[name]);
       const zoom = Math.min(room.zoom, room.w / size.w, room.h / size.h);
       const filled = (zoom * zoom * size.w * size.h) / (room.w * room.h);
       return Math.min(zoom, 1) * (1 + 0.4 * filled);
@@ -189,19 +179,26 @@
     graph.fitted = key;
     fit(graph);
   };
-  const fit = ({ cy, element }) => {
+  // The server knows how far a drawing reaches; asking cytoscape takes half a second of 500 edges.
+  const fit = (graph, isDrawn = false) => {
+    const { cy, element, spec, shape } = graph;
     if (!element.clientWidth || cy.elements().empty()) return;
-    const graph = cy.elements().boundingBox({ includeOverlays: false });
-    if (!(graph.w > 1)) return;
+    const known = isDrawn ? null : spec.view?.extents?.[shape];
+    const box = known ? null : cy.elements().boundingBox();
+    const [left, top, right, bottom] = known || [box.x1, box.y1, box.x2, box.y2];
+    if (!(right - left > 1)) return;
     const room = roomOf(element);
-    const zoom = Math.min(room.zoom, room.w / graph.w, room.h / graph.h);
+    const zoom = Math.min(room.zoom, room.w / (right - left), room.h / Math.max(1, bottom - top));
     if (!isFull(element)) {
-      const high = Math.round(graph.h * zoom + 2 * PADDING);
+      const high = Math.round((bottom - top) * zoom + 2 * PADDING);
       element.style.height = `${Math.max(HEIGHTS[0], high)}px`;
     }
     cy.resize();
-    cy.zoom(zoom);
-    cy.center();
+    const pan = {
+      x: element.clientWidth / 2 - (zoom * (left + right)) / 2,
+      y: element.clientHeight / 2 - (zoom * (top + bottom)) / 2,
+    };
+    cy.viewport({ zoom, pan });
   };
 
   av.drawers.graph = (element, spec) => {
@@ -281,7 +278,7 @@
   const acts = {
     in: (box) => zoomBy(graphIn(box), STEP),
     out: (box) => zoomBy(graphIn(box), 1 / STEP),
-    fit: (box) => fit(graphIn(box)),
+    fit: (box) => fit(graphIn(box), true),
     wide: widen,
     full: (box) => (full ? shrink() : enlarge(box)),
   };
@@ -317,7 +314,7 @@
     if (!graph || key.ctrlKey || key.metaKey || key.altKey) return;
     const factor = { "+": STEP, "=": STEP, "-": 1 / STEP }[key.key];
     if (factor) zoomBy(graph, factor);
-    else if (key.key === "0") fit(graph);
+    else if (key.key === "0") fit(graph, true);
     else return;
     key.preventDefault();
   });

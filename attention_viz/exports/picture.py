@@ -33,7 +33,7 @@ from attention_viz.figures.circuits.circuit_layout import (
     point_at,
     points_along,
 )
-from attention_viz.figures.circuits.element_style import curve_of, style_of
+from attention_viz.figures.circuits.element_style import curve_of, extent_of, style_of
 from attention_viz.figures.escape import visible
 from attention_viz.records.circuits.circuit import Circuit
 from attention_viz.records.circuits.circuit_view import PLAIN_VIEW, CircuitView
@@ -51,7 +51,6 @@ _PX = 0.75  # points in a px at 96 px an inch
 _EDGE_OF_PAGE = 24  # px
 _LETTER = 6.3  # px, a generous mean of our texts
 _LINE = 17  # px from line to line of the texts
-_ROW_NAME = 46  # px that a row's name takes at the left
 _INDENT = 27  # px from a sign of the legend to its text
 _SIGN_DASHES = {"solid": "solid", "dashed": (0, (2.4, 1.6)), "dotted": (0, (0.8, 1.04))}
 _SIGN_CORNERS = {
@@ -132,7 +131,9 @@ class _Sheet:
         colours: palette.Theme,
     ):
         self.colours = colours
-        parts = [_Part(each["data"], style_of(each, styles), each) for each in elements]
+        self.parts = parts = [
+            _Part(each["data"], style_of(each, styles), each) for each in elements
+        ]
         self.places = {part.id: part.place for part in parts if part.place is not None}
         self.edges = [part for part in parts if part.kind == "edge"]
         self.guides = [part for part in parts if part.kind == "guide"]
@@ -174,18 +175,9 @@ class _Sheet:
 
     def _extent(self) -> tuple[float, float, float, float]:
         """Left, right, top, bottom of the graph itself."""
-        boxes = [*(node.box for node in self.nodes), *self.frames]
-        points = [point for curve in self.curves for point in points_along(curve)]
-        points += [part.place for part in self.guides if part.place is not None]
-        xs = [x for x, _ in points] + [b.x + s * b.width / 2 for b in boxes for s in (-1, 1)]
-        ys = [y for _, y in points] + [b.y + s * b.height / 2 for b in boxes for s in (-1, 1)]
-        ys += [frame.y - frame.height / 2 - 20 for frame in self.frames]
-        left, right = min(xs, default=0) - _ROW_NAME, max(xs, default=0) + 8
+        left, top, right, bottom = extent_of([part.element for part in self.parts])
         spare = max(0.0, 600 - (right - left)) / 2  # the texts need some room
-        below = (
-            16 if any(guide.style.get("text-valign") == "bottom" for guide in self.guides) else 0
-        )
-        return left - spare, right + spare, min(ys, default=0), max(ys, default=0) + below
+        return left - spare, right + spare, top, bottom
 
     def _open(self, extent: tuple[float, float, float, float]) -> None:
         left, right, top, bottom = extent

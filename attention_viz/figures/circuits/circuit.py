@@ -29,6 +29,7 @@ from attention_viz.figures.circuits.circuit_layout import (
 )
 from attention_viz.figures.circuits.circuit_legend import legend
 from attention_viz.figures.circuits.circuit_style import role_class, stylesheet
+from attention_viz.figures.circuits.element_style import extent_of
 from attention_viz.figures.escape import safe, signed, visible
 from attention_viz.records.circuits.circuit import Circuit, CircuitEdge, CircuitNode
 from attention_viz.records.circuits.circuit_view import PLAIN_VIEW, CircuitView
@@ -45,6 +46,8 @@ __all__ = [
 ]
 
 
+# Data that are not the same in each shape
+_GEOMETRY = ("width", "height", "leave", "enter", "weights", "distances", "offset")
 KEYS = (
     "Circuit graph. Arrow keys move between nodes, Shift extends, Enter shows the detail, H hides, "
     "P pins, Escape clears, plus and minus zoom, 0 fits."
@@ -90,38 +93,38 @@ def draw_graph(
     view: CircuitView = PLAIN_VIEW,
 ) -> dict[str, Any]:
     """The circuit as the page's graph: its elements, their style, and its other shapes."""
+    elements = draw_circuit(circuit, theme, smallest, view)
+    more = {"drawing": True, "label": KEYS}
     return {
         "name": "circuit-graph",
-        "elements": draw_circuit(circuit, theme, smallest, view),
+        "elements": elements,
         "stylesheet": stylesheet(theme),
-        "view": {
-            "shape": view.shape or "page",
-            "shapes": draw_shapes(circuit, smallest, view),
-            "drawing": True,
-            "label": KEYS,
-        },
+        "view": draw_shapes(elements, circuit, smallest, view) | more,
     }
 
 
 def draw_shapes(
-    circuit: Circuit, smallest: float = 0.0, view: CircuitView = PLAIN_VIEW
+    elements: list[dict],
+    circuit: Circuit,
+    smallest: float = 0.0,
+    view: CircuitView = PLAIN_VIEW,
 ) -> dict[str, Any]:
-    """What is elsewhere in the other shapes, so that the browser takes the one that fits its room.
+    """The drawing in its other shapes, so that the browser takes the one that fits its room.
 
-    By shape and element id: [x, y, data that differ]; x and y are None for edges. None where the
-    view has a shape of its own: nodes were pinned in it.
+    `shape` is that of the elements given, `extents` are left, top, right, bottom (px) by shape;
+    `shapes` say what differs, by shape and element id: [x, y, data that differ], x and y None for
+    edges. Only one shape where the view has its own: nodes were pinned in it.
     """
-    if view.shape:
-        return {}
-    plain = {
-        element["data"]["id"]: element for element in draw_circuit(circuit, "light", smallest, view)
-    }
+    own = view.shape or "page"
+    drawn = {own: elements}
+    if not view.shape:
+        others = {name: replace(view, shape=name) for name in SHAPES if name != own}
+        drawn |= {name: draw_circuit(circuit, "light", smallest, v) for name, v in others.items()}
+    plain = {element["data"]["id"]: element for element in elements}
     return {
-        name: _differences(
-            plain, draw_circuit(circuit, "light", smallest, replace(view, shape=name))
-        )
-        for name in SHAPES
-        if name != "page"
+        "shape": own,
+        "extents": {name: [round(at) for at in extent_of(each)] for name, each in drawn.items()},
+        "shapes": {name: _differences(plain, each) for name, each in drawn.items() if name != own},
     }
 
 
@@ -130,7 +133,8 @@ def _differences(plain: dict[str, dict], elements: list[dict]) -> dict[str, list
     for element in elements:
         data, before = element["data"], plain[element["data"]["id"]]
         place = element.get("position", {})
-        changed = {name: value for name, value in data.items() if before["data"][name] != value}
+        geometry = ((name, data[name]) for name in _GEOMETRY if name in data)
+        changed = {name: value for name, value in geometry if before["data"][name] != value}
         if changed or place != before.get("position", {}):
             found[data["id"]] = [place.get("x"), place.get("y"), changed]
     return found

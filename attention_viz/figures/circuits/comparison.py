@@ -33,16 +33,13 @@ def draw_comparison(comparison: CircuitComparison, theme: str = "light") -> list
 
 def draw_compared(comparison: CircuitComparison, theme: str = "light") -> dict[str, Any]:
     """Both circuits as the page's graph: elements, their style, and the other shapes."""
+    elements = draw_comparison(comparison, theme)
+    more = {"fixed": True, "label": "Graph of both circuits; the table below has the same"}
     return {
         "name": "compare-graph",
-        "elements": draw_comparison(comparison, theme),
+        "elements": elements,
         "stylesheet": comparison_stylesheet(theme),
-        "view": {
-            "shape": "page",
-            "shapes": draw_shapes(union_of(comparison)),
-            "fixed": True,
-            "label": "Graph of both circuits; the table below has the same",
-        },
+        "view": draw_shapes(elements, union_of(comparison)) | more,
     }
 
 
