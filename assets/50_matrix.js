@@ -12,6 +12,7 @@
   const MONO = 'ui-monospace, "DejaVu Sans Mono", monospace';
   const SCROLLBAR = 12; // px
   const LEAST_TEXT = 22; // px wide: narrower cells have no text
+  const SIZES = [11, 10, 9, 8.5]; // px of the text in a cell, the first at which it fits
   const PAGE = 10; // cells that Page Up and Page Down go
 
   const pen = document.createElement("canvas").getContext("2d");
@@ -324,12 +325,10 @@
       const steps = scaleOf(colours);
       const least = this.followed("least", spec.least || 0) || 0;
       const gap = Math.min(width, height) >= 8 ? 1 : 0;
-      const size = clamp(Math.min(height - 10, width < 46 ? 10 : 11), 9, 11);
       const hasText = (spec.text || spec.written !== undefined) && width >= LEAST_TEXT;
       const first = Math.floor(box.scrollLeft / width);
       const last = Math.min(spec.columns.names.length - 1, Math.floor((box.scrollLeft + seen.width) / width));
       ctx.textBaseline = "middle";
-      ctx.font = `${size}px ${MONO}`;
       for (let row = 0; row < spec.values.length; row += 1) {
         const y = this.top(row);
         if (y + height < box.scrollTop || y > box.scrollTop + seen.height) continue;
@@ -345,17 +344,20 @@
           const word = spec.text ? spec.words[spec.text[row][column]]
             : told(value, spec.written, spec.scale.signed);
           ctx.fillStyle = ink;
-          this.write(ctx, word, size, column * width, y);
+          this.write(ctx, word, column * width, y);
         }
       }
     }
 
     // On one line; the sign of a leading blank steps back.
-    write(ctx, word, size, x, y) {
-      const room = this.width - 5;
-      const isNumber = !this.spec.text;
-      if (isNumber && widthOf(word, size) > room) return; // a number cut is another number
+    write(ctx, word, x, y) {
+      const room = this.width - 4;
+      const sizes = SIZES.filter((size) => size <= Math.max(9, this.height - 9));
+      const size = sizes.find((each) => widthOf(word, each) <= room) ?? 9;
       const shown = cut(word, size, room);
+      if (shown !== word && !this.spec.text) return; // a number cut is another number
+      const font = `${size}px ${MONO}`;
+      if (ctx.font !== font) ctx.font = font;
       const start = x + (this.width - 1 - widthOf(shown, size)) / 2;
       const middle = y + this.height / 2;
       if (shown.length > 1 && shown[0] === "␣") {
