@@ -94,9 +94,13 @@
 
   // One tooltip for all of them
 
-  let tip = null;
+  let tip = null, pointed = null; // the matrix that the tooltip is about
   const hideTip = () => { if (tip) tip.hidden = true; };
-  const showTip = (lines, anchor) => {
+  document.addEventListener("scroll", (event) => {
+    if (pointed && !pointed.contains(event.target)) hideTip();
+  }, { capture: true, passive: true });
+  const showTip = (lines, anchor, element) => {
+    pointed = element;
     if (!tip || !tip.isConnected) {
       tip = document.body.appendChild(make("div", "matrix-tip"));
       tip.setAttribute("aria-hidden", "true");
@@ -187,13 +191,15 @@
       const form = JSON.stringify(parts) + this.element.clientWidth + this.limit();
       this.spec = spec;
       if (this.cursor && !this.has(this.cursor)) this.cursor = null;
-      this.hover = null;
       if (form !== this.form && this.element.clientWidth) {
         const isFirst = !this.form;
         this.form = form;
         this.lay();
         if (isFirst) this.showMark();
       }
+      if (this.hover && this.has(this.hover)) {
+        showTip(this.facts(this.hover), this.anchor(this.hover), this.element);
+      } else this.leave();
       this.paint();
     }
 
@@ -431,7 +437,7 @@
     point(cell) {
       if (String(cell) === String(this.hover)) return;
       this.hover = cell;
-      if (cell) showTip(this.facts(cell), this.anchor(cell));
+      if (cell) showTip(this.facts(cell), this.anchor(cell), this.element);
       else hideTip();
       this.later();
     }
@@ -448,18 +454,18 @@
       const { spec } = this;
       const end = (axis, i) => ({ word: axis.word, name: axis.names[i], at: axis.at?.[i] });
       const marks = (spec.marks || []).filter(([at]) => at === column).map(([, why]) => ({ name: why }));
-      const { word, digits, signed, unit } = spec.scale;
+      const { word, digits, signed, suffix } = spec.scale;
       const value = spec.values[row][column];
-      const number = value === null ? "not there" : told(value, digits, signed);
+      const number = value === null ? "not there"
+        : told(value, digits, signed) + (suffix ? ` ${suffix}` : "");
       const lines = [[end(spec.rows, row), end(spec.columns, column)]];
-      const tail = unit !== word && value !== null && !unit.startsWith("attention") ? ` ${unit}` : "";
-      lines.push({ name: word, number: number + tail });
+      lines.push({ name: word, number });
       for (const line of spec.hover) {
         const fact = { name: line.name };
-        const told_ = line.values?.[row]?.[column];
+        const value = line.values?.[row]?.[column];
         if (line.texts) fact.text = spec.words[line.texts[row][column]];
-        if (told_ !== null && told_ !== undefined) {
-          fact.number = told(told_, line.digits, line.signed) + (line.unit ? ` ${line.unit}` : "");
+        if (value !== null && value !== undefined) {
+          fact.number = told(value, line.digits, line.signed) + (line.unit ? ` ${line.unit}` : "");
         } else if (!line.texts) continue;
         lines.push(fact);
       }
@@ -547,7 +553,7 @@
       box.scrollLeft = clamp(box.scrollLeft, x + width - wide, x);
       box.scrollTop = clamp(box.scrollTop, y + height - high, y);
       this.paint();
-      showTip(this.facts(this.cursor), this.anchor(this.cursor));
+      showTip(this.facts(this.cursor), this.anchor(this.cursor), this.element);
     }
   }
 
@@ -568,6 +574,7 @@
 
   av.drawers.matrix = (element, spec) => {
     listen();
+    if (pointed && !pointed.isConnected) hideTip();
     let matrix = drawn.get(element);
     if (!matrix || matrix.box.parentNode !== element) drawn.set(element, (matrix = new Matrix(element)));
     matrix.draw(spec);
