@@ -47,7 +47,7 @@ def bench_with(name: str, record=None) -> StubWorkbench:
 def test_every_look_is_measured_and_shown(workbench, name):
     """From the page's state to what is on it, with real numbers."""
     workbench.wait("embedded")
-    state = showing(name, heads=("L0H1", "L2H2"))
+    state = showing(name, heads=("L0H1", "L2H2"), max_heads=2, strategy="greedy")
     record = workbench.measure(look_request(state))
     drawn = draw(look, "look-result", workbench, state)
     assert "runs in" in text_of(by_id(drawn, "look-told"))
@@ -173,6 +173,11 @@ def test_tokens_in_the_page_keep_their_blanks_and_in_the_file_their_text():
     assert text_of(shown).startswith("␣ John ")
     data = look.ACTS["look-csv"](bench, showing("cost"), {}).file[1].decode()
     assert data.splitlines()[1].startswith(" John,")
+    dose = find_all(draw(look, "look-table", bench_with("dose"), showing("dose")), "Th")
+    assert [text_of(cell) for cell in dose[2:4]] == [
+        "probability of ␣Mary",
+        "probability of ␣John",
+    ]
 
 
 def test_every_look_of_the_state_can_be_chosen():

@@ -140,6 +140,12 @@ def _list_costs(found: CostTable) -> tables.Table:
     return headers, [[cost.token.token, *row[1:]] for cost, row in pairs]
 
 
+def _list_doses(found: Dose) -> tables.Table:
+    headers, rows = tables.dose_table(found)
+    shown = [f"probability of {token.shown}" for token in (found.answer, found.distractor)]
+    return [*headers[:2], *shown, *headers[4:]], rows
+
+
 def _tell_cost(found: CostTable) -> str:
     flips = [row for row in found.rows if row.flipped]
     if not flips:
@@ -225,6 +231,7 @@ _LOOKS = {
         _tell_dose,
         tables.dose_table,
         draw_dose,
+        listed=_list_doses,
     ),
     "redundancy": Look(
         "redundancy",
