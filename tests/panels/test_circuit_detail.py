@@ -5,13 +5,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from dash import Dash, no_update
 
-from attention_viz.figures.circuits.node import draw_pattern
-from attention_viz.panels import circuit_detail
-from attention_viz.panels.circuit_detail import find_part, show_part
-from attention_viz.panels.circuit_lines import signed
-from attention_viz.panels.circuit_node import node_request
+from attention_viz.panels.kit import html
+from attention_viz.panels.kit.acts import perform
+from attention_viz.panels.kit.parts import Reading
+from attention_viz.panels.views import circuit as view
+from attention_viz.panels.views.circuit.detail import find_part, show_part
+from attention_viz.panels.views.circuit.lines import signed
+from attention_viz.panels.views.circuit.node import node_request
+from attention_viz.panels.views.circuit.requests import circuit_request
 from attention_viz.records.ablation import AblationKind
 from attention_viz.records.circuits.attribution import Direction
 from attention_viz.records.circuits.circuit import Circuit, CircuitEdge, CircuitRequest, CutRequest
@@ -21,10 +23,11 @@ from attention_viz.records.circuits.node import NodeDetail, WrittenToken
 from attention_viz.records.circuits.pairs import PairsRequest
 from attention_viz.records.circuits.roles import Role, RoleEvidence, RoleNumber, SeenWeight
 from attention_viz.records.errors import BadInput
+from attention_viz.records.page.checks import MOST_GIVEN
 from attention_viz.records.tokens import Token
 from tests.builders import circuit_of, cut_of
 from tests.panels.fakes import FakeWorkbench, said
-from tests.panels.views import MARY, callback_named, find_all, text_of
+from tests.panels.views import MARY, answer, find_all, text_of
 
 CIRCUIT = circuit_of()
 CUT = cut_of()
@@ -64,6 +67,20 @@ def show(circuit: Circuit, clicked, state=MARY, **changes):
     return show_part(FakeWorkbench(known=known), state, circuit, part)
 
 
+def matrices(shown) -> list[dict]:
+    """The specs of the maps in it."""
+    maps = [each for each in find_all(shown, "Div") if "data-matrix" in each.props]
+    return [json.loads(each.props["data-matrix"]) for each in maps]
+
+
+def opened_by(shown) -> list[dict]:
+    """The parts that its buttons open."""
+    buttons = [
+        b.props["data-choose"] for b in find_all(shown, "Button") if "data-choose" in b.props
+    ]
+    return [json.loads(choice)["circuit"] for choice in buttons]
+
+
 # Nodes
 
 
@@ -82,29 +99,17 @@ def test_what_a_head_promotes_and_suppresses_is_listed_on_one_scale():
     text = said(shown)
     assert "promotes logits ␣Mary +2.00 ␣John +0.50" in text
     assert "suppresses logits <i>the</i> −1.00" in text
-    widths = [bar.style["width"] for bar in find_all(shown, "B") if getattr(bar, "style", None)]
+    bars = [bar.props["style"] for bar in find_all(shown, "B") if "style" in bar.props]
+    widths = [style["width"] for style in bars]
     assert widths == ["100.0%", "25.0%", "50.0%"]
 
 
 def test_a_heads_map_outlines_the_read_out_and_says_where_it_looks():
     shown = show(CIRCUIT, {"id": "L3H1"})
     assert "␣to_2 (outlined) looks at ␣Mary 0.75 ␣John 0.25" in said(shown)
-    [graph] = find_all(shown, "Graph")
-    heat, [row] = graph.figure.data[0], graph.figure.layout.shapes
-    assert np.array(heat.z, dtype=float)[-1, 2] == 0.75
-    assert (row.y0, row.y1) == (13.5, 14.5)
-    assert (row.x0, row.x1) == (-0.5, 14.5)
-
-
-def test_tokens_are_drawn_as_they_are():
-    nasty = ("<b>bold</b>", " $x$")
-    tokens = replace(CIRCUIT.tokens, items=tuple(Token(i, t) for i, t in enumerate(nasty)))
-    detail = detail_of(CIRCUIT, node_of(CIRCUIT, "head"))
-    figure = draw_pattern(replace(detail, tokens=tokens, position=1, pattern=np.eye(2)))
-    assert figure.layout.xaxis.ticktext[0].startswith("&lt;b&gt;")
-    assert figure.data[0].customdata[0][0][2] == "&lt;b&gt;bold&lt;/b&gt;"
-    with pytest.raises(BadInput, match="no attention pattern"):
-        draw_pattern(replace(detail, pattern=None))
+    [spec] = matrices(shown)
+    assert spec["values"][-1][2] == 0.75
+    assert spec["focus"] == [14, None]
 
 
 def test_evidence_and_all_scores_are_one_click_away():
@@ -135,7 +140,7 @@ def test_mlps_and_the_input_have_no_map_and_no_role(kind):
     assert "direct contribution +1.50 logits" in text
     assert "promotes logits ␣Mary +2.00" in text
     assert "writes to" in text and ("reads from" in text) == (kind == "mlp")
-    assert find_all(shown, "Graph") == [] and "role" not in text
+    assert matrices(shown) == [] and "role" not in text
 
 
 def test_of_a_family_the_first_pair_is_measured_and_said():
@@ -171,15 +176,15 @@ def test_without_direct_writes_the_page_says_why():
 
 def test_the_embedded_models_node_is_measured(workbench):
     workbench.wait("embedded")
-    request = CircuitRequest(MARY.question, MARY.head_ids, MARY.ablation)
+    request = CircuitRequest(MARY.question, MARY.head_ids, MARY.intervention)
     circuit = workbench.measure(request)
     shown = show_part(workbench, MARY, circuit, find_part(circuit, {"id": "L3H1"}))
-    assert len(find_all(shown, "Graph")) == 1
+    assert len(matrices(shown)) == 1
     assert "not measured" not in text_of(find_all(shown, "Dl")[0])
 
 
 def test_a_persons_name_stands_beside_the_own():
-    state = MARY.change(names=(("L3H1", "<i>mover</i>\u202e"),))
+    state = MARY.put("circuit", names=(("L3H1", "<i>mover</i>\u202e"),))
     text = said(show(CIRCUIT, {"id": "L3H1"}, state))
     assert "Head L3H1 “<i>mover</i>\ufffd”" in text
     edge = {"source": "L2H3", "target": "L3H1", "via": "Q", "position": None}
@@ -187,19 +192,12 @@ def test_a_persons_name_stands_beside_the_own():
 
 
 @pytest.mark.parametrize("circuit", [CIRCUIT, CUT], ids=["chosen", "cut"])
-def test_every_part_is_one_that_a_browser_can_draw(circuit):
-    """Lists of components in lists are drawn by no browser."""
-    state = MARY.change(names=tuple((node.id, "mine") for node in circuit.nodes))
+def test_every_part_can_be_shown(circuit):
+    state = MARY.put("circuit", names=tuple((node.id, "mine") for node in circuit.nodes))
     graph = Graph(4, 8, 8, is_parallel=False)
     for part in (*circuit.nodes, *circuit.edges):
         fields = {"id": part.id} if not isinstance(part, CircuitEdge) else vars(part)
-        shown = show(replace(circuit, graph=graph), fields, state)
-        for component in [shown, *shown._traverse()]:
-            children = getattr(component, "children", None)
-            nested = (
-                [c for c in children if isinstance(c, list)] if isinstance(children, list) else []
-            )
-            assert nested == [], part
+        assert html.to_html(show(replace(circuit, graph=graph), fields, state))
 
 
 def test_the_output_and_the_whole_tell_the_difference():
@@ -212,14 +210,15 @@ def test_the_output_and_the_whole_tell_the_difference():
 def test_the_whole_of_a_cut_tells_what_was_estimated():
     whole = text_of(show_part(None, MARY, CUT, None))
     assert "logit answer − distractor, clean +3.20 logits" in whole
-    assert "edges measured 3 edges estimated 21" in whole
+    assert "edges measured 3 runs 12 edges estimated 21, EAP-IG, 5 steps, resample" in whole
+    assert "backward passes 100" in whole
     assert "pairs 20, numbers are means" in whole
 
 
 def test_a_token_offers_to_read_out_there():
     shown = show(CIRCUIT, {"id": "token:2"})
     assert "L3H1 0.83 attention weight, from ␣to_2" in said(shown)
-    assert any(getattr(b, "data-position", None) == "2" for b in find_all(shown, "Button"))
+    assert any(b.props.get("data-position") == "2" for b in find_all(shown, "Button"))
 
 
 # Edges
@@ -227,10 +226,19 @@ def test_a_token_offers_to_read_out_there():
 
 def test_edges_of_a_list_open_and_can_be_found_again():
     shown = show(CIRCUIT, {"id": "L3H1"})
-    parts = [getattr(button, "data-part", None) for button in find_all(shown, "Button")]
-    found = [find_part(CIRCUIT, json.loads(part)) for part in parts if part]
+    found = [find_part(CIRCUIT, part) for part in opened_by(shown)]
     own = [e for e in CIRCUIT.edges if "L3H1" in (e.source, e.target)]
     assert sorted(map(str, found)) == sorted(map(str, own))
+
+
+def test_what_rounds_to_nothing_is_folded():
+    shown = show(CIRCUIT, {"id": "L0H6"})
+    [edges] = [d for d in find_all(shown, "Div") if text_of(d).startswith("writes to")]
+    assert find_all(edges, "Details") == []  # 0.002 logits are written, and so is their sign
+    nil = replace(CIRCUIT.edges[10], value=0.0004)
+    circuit = replace(CIRCUIT, edges=(*CIRCUIT.edges[:10], nil))
+    [fold] = find_all(show(circuit, {"id": "L0H6"}), "Details")[:1]
+    assert text_of(fold).startswith("1 weaker ones L2H3") and "0.000" in text_of(fold)
 
 
 def test_long_lists_are_folded():
@@ -255,8 +263,7 @@ def test_an_edge_tells_how_it_was_measured():
     assert "replaced by the heads' mean over the prompt" in text
     assert "for its queries only" in text and "helps the answer" in text
     assert "Measure exactly" not in text
-    opened = [getattr(button, "data-part", None) for button in find_all(shown, "Button")]
-    assert [json.loads(part)["id"] for part in opened] == ["L2H3", "L3H1"]
+    assert [part["id"] for part in opened_by(shown)] == ["L2H3", "L3H1"]
 
 
 def test_a_token_edge_is_no_intervention():
@@ -281,8 +288,8 @@ def test_an_estimate_is_named_one_and_can_be_measured():
     text = text_of(shown)
     assert "is an estimate from gradients (EAP-IG, 5 steps, resample), not measured" in text
     assert "A mean over the pairs." in text
-    [button] = [b for b in find_all(shown, "Button") if getattr(b, "data-event", None)]
-    assert json.loads(getattr(button, "data-payload")) == {"edge": str(edge.id)}
+    [button] = [b for b in find_all(shown, "Button") if "data-act" in b.props]
+    assert json.loads(button.props["data-payload"]) == {"edge": str(edge.id)}
 
 
 def test_what_was_measured_stands_beside_the_estimate():
@@ -308,8 +315,8 @@ def test_shared_keys_are_one_edge():
     edge = CircuitEdge("L0H1", "L1H3", Via.K, 0.5, is_exact=False)
     shown = show_part(None, MARY, replace(CUT, graph=graph, nodes=nodes_for(edge)), edge)
     assert "L1H2, L1H3 share these keys: it is one edge for all of them" in text_of(shown)
-    [button] = [b for b in find_all(shown, "Button") if getattr(b, "data-event", None)]
-    assert json.loads(getattr(button, "data-payload")) == {"edge": "L0H1->L1KV1.K"}
+    [button] = [b for b in find_all(shown, "Button") if "data-act" in b.props]
+    assert json.loads(button.props["data-payload"]) == {"edge": "L0H1->L1KV1.K"}
 
 
 def nodes_for(edge: CircuitEdge):
@@ -327,25 +334,46 @@ def test_what_is_not_in_the_circuit_is_nothing(sent):
 # Measure exactly
 
 
-@pytest.fixture
-def measure_exactly():
-    app = Dash()
-    circuit_detail.register(app, None)
-    return callback_named(app, "measure_exactly")
-
-
-def test_an_edge_joins_those_to_measure_once(measure_exactly):
-    change, toast = measure_exactly({"edge": "L0H1->L2H3.K", "at": 1}, MARY.to_json())
-    assert toast is no_update
-    [operation] = change.to_plotly_json()["operations"]
-    assert operation["operation"] == "Append" and operation["location"] == ["exact"]
-    assert operation["params"] == {"value": "L0H1->L2H3.K"}
-    known = MARY.change(exact=("L0H1->L2H3.K",)).to_json()
-    assert measure_exactly({"edge": "L0H1->L2H3.K"}, known) == (no_update, no_update)
+def test_an_edge_joins_those_to_measure_once():
+    edge = {"edge": "L0H1->L2H3.K"}
+    told = perform(None, view.ACTS, MARY, "circuit-exact", edge)
+    assert told == {"changes": {"circuit.exact": ["L0H1->L2H3.K"]}}
+    known = MARY.put("circuit", exact=("L0H1->L2H3.K",))
+    assert perform(None, view.ACTS, known, "circuit-exact", edge) == {}
 
 
 @pytest.mark.parametrize("sent", [None, {}, {"edge": 7}, {"edge": "L0H1"}, {"edge": "a->b.K.K"}])
-def test_what_is_no_edge_is_refused(measure_exactly, sent):
-    change, [toast] = measure_exactly(sent, MARY.to_json())
-    assert change is no_update
-    assert "is not an edge" in toast["message"]
+def test_what_is_no_edge_is_refused(sent):
+    told = perform(None, view.ACTS, MARY, "circuit-exact", sent)
+    assert told.keys() == {"says"} and told["says"][0]["message"]
+
+
+def test_a_page_measures_only_so_many_edges():
+    full = MARY.put("circuit", exact=tuple(f"L0H1->L2H{n}.K" for n in range(MOST_GIVEN)))
+    assert perform(None, view.ACTS, full, "circuit-exact", {"edge": "L0H1->L3H3.K"})["says"]
+
+
+# The part of the page
+
+
+def test_the_detail_is_of_what_was_clicked(workbench):
+    workbench.wait("embedded")
+    whole, head, gone = (
+        answer(view, "circuit-detail", workbench, MARY, circuit=clicked)["html"]
+        for clicked in (None, {"id": "L3H1"}, {"id": "L9H9"})
+    )
+    assert "edges measured" in whole and gone == whole
+    assert 'id="circuit-map"' in head and "effect when ablated" in head
+
+
+def test_names_matter_only_where_they_are_seen():
+    bench = FakeWorkbench(known={circuit_request(MARY): CIRCUIT})
+    for clicked, is_seen in ((None, False), ({"id": "logits"}, True)):
+        reading = Reading(MARY, {"circuit": clicked})
+        draw_detail(bench, reading)
+        assert ("circuit.names" in reading.read) == is_seen
+
+
+def draw_detail(bench, state):
+    [part] = [part for part in view.PARTS if part.name == "circuit-detail"]
+    return part.draw(bench, state)

@@ -4,27 +4,27 @@ import base64
 import json
 
 import pytest
-from dash import Dash
 
-from attention_viz.panels import pairs as panel
-from attention_viz.panels.common import NotReady
-from attention_viz.panels.pairs import (
+from attention_viz.panels.kit.acts import perform
+from attention_viz.panels.kit.common import NotReady
+from attention_viz.panels.views.circuit import pairs as panel
+from attention_viz.panels.views.circuit.pair_file import draw_file, keep_pairs, read_upload
+from attention_viz.panels.views.circuit.pairs import (
     ask_pairs,
-    draw_file,
     draw_line,
     draw_pairs,
     draw_refused,
-    keep_pairs,
-    read_upload,
 )
 from attention_viz.records.circuits.pairs import BadPair, Pair
 from attention_viz.records.errors import BadInput
-from attention_viz.records.page import MOST_GIVEN, PageState
+from attention_viz.records.page import PageState
+from attention_viz.records.page.checks import MOST_GIVEN
 from tests.panels.fakes import FakeWorkbench, said
-from tests.panels.views import MARY, callback_named, find_all
+from tests.panels.views import MARY, answer, by_id, find_all
 
 GOOD = (MARY.prompt, MARY.counterfactual, " Mary", " John")
 SHORT = (MARY.prompt, "Two words", " Mary", " John")
+ONLY_SHORT = MARY.put("circuit", pairs="given", given_pairs=(SHORT,))
 CSV = (
     "clean,counterfactual,answer,distractor\n"
     f'"{GOOD[0]}","{GOOD[1]}", Mary, John\n'
@@ -47,31 +47,26 @@ def sent(text: str | bytes) -> str:
 # Files
 
 
-def take(contents: str | None, name: str = "mine.csv") -> tuple:
-    """Page, what is said of the file, toasts and the upload, after a file was chosen."""
-    app = Dash()
-    panel.register(app, None)
-    return callback_named(app, "take")(contents, name)
-
-
-def changed(patch) -> dict:
-    return {op["location"][0]: op["params"]["value"] for op in patch.to_plotly_json()["operations"]}
+def take(contents: str | None, name: str = "mine.csv") -> dict:
+    """What came of choosing a file."""
+    return perform(None, panel.ACTS, MARY, "pairs-file", {"contents": contents, "name": name})
 
 
 def test_a_file_becomes_the_pages_pairs_and_bad_lines_are_numbered():
-    patch, about, _, contents = take(sent(CSV))
-    assert changed(patch) == {"pairs": "given", "given_pairs": [list(GOOD)]}
-    assert "mine.csv : 1 pair read" in said(about)
-    assert "1 line left out line 3 : no counterfactual" in said(about)
-    assert contents is None, "so that the same file can be chosen again"
-    PageState.from_json(MARY.to_json() | changed(patch))
+    told = take(sent(CSV))
+    assert told["changes"] == {"circuit.pairs": "given", "circuit.given_pairs": [list(GOOD)]}
+    place = told["place"]
+    assert place["id"] == "pairs-file" and by_id(panel.layout(), place["id"])
+    assert "<b>mine.csv</b>: 1 pair read" in place["html"]
+    assert "1 line left out" in place["html"]
+    assert "<b>line 3</b>: no counterfactual" in place["html"]
 
 
 def test_the_suffix_says_the_format():
     line = json.dumps(
         dict(zip(("clean", "counterfactual", "answer", "distractor"), GOOD, strict=True))
     )
-    assert changed(take(sent(line), "mine.jsonl")[0])["given_pairs"] == [list(GOOD)]
+    assert take(sent(line), "mine.jsonl")["changes"]["circuit.given_pairs"] == [list(GOOD)]
 
 
 @pytest.mark.parametrize(
@@ -88,13 +83,9 @@ def test_the_suffix_says_the_format():
 def test_a_file_that_cannot_be_read_changes_nothing(contents, reason):
     with pytest.raises(BadInput, match=reason):
         read_upload(contents, "mine.csv")
-    patch, about, says, _ = take(contents)
-    assert type(patch).__name__ == type(about).__name__ == "NoUpdate"
-    assert says[0]["message"] and says[0]["remedy"]
-
-
-def test_no_file_is_no_news():
-    assert {type(each).__name__ for each in take(None)} == {"NoUpdate"}
+    told = take(contents)
+    assert told.keys() == {"says"}
+    assert told["says"][0]["message"] and told["says"][0]["remedy"]
 
 
 def test_the_page_keeps_as_many_pairs_as_a_link_holds():
@@ -104,7 +95,7 @@ def test_the_page_keeps_as_many_pairs_as_a_link_holds():
 
     long = keep_pairs(tuple(Pair("é" * 400, *GOOD[1:]) for _ in range(MOST_GIVEN)))
     assert 0 < len(long) < MOST_GIVEN
-    state = MARY.change(pairs="given", given_pairs=long)
+    state = MARY.put("circuit", pairs="given", given_pairs=long)
     assert PageState.from_fragment(state.to_fragment()) == state
 
 
@@ -129,20 +120,20 @@ def test_the_pages_own_pair_is_described(bench):
 
 
 def test_a_family_is_counted_and_explained(bench):
-    found = ask_pairs(bench, MARY.change(pairs="facts", pair_count=7))
+    found = ask_pairs(bench, MARY.put("circuit", pairs="facts", pair_count=7))
     assert said(draw_line(found)) == "7 usable pairs , 9 tokens each, 1 to 3 differing tokens"
     assert "Meng et al. 2022" in said(draw_pairs(found))
     assert len(find_all(draw_pairs(found), "Tr")) == 7 + 1
 
 
 def test_at_most_ten_pairs_are_written_out(bench):
-    found = ask_pairs(bench, MARY.change(pairs="induction", pair_count=30))
+    found = ask_pairs(bench, MARY.put("circuit", pairs="induction", pair_count=30))
     assert len(found.pairs) == 30
     assert len(find_all(draw_pairs(found), "Tr")) == 10 + 1
 
 
 def test_a_family_does_not_depend_on_the_prompt(bench):
-    family = MARY.change(pairs="agreement")
+    family = MARY.put("circuit", pairs="agreement")
     assert ask_pairs(bench, family) is ask_pairs(bench, family.change(counterfactual="", prompt=""))
 
 
@@ -164,7 +155,7 @@ def plain(part) -> list[str]:
 
 
 def test_given_pairs_the_model_cannot_be_asked_are_told(bench):
-    state = MARY.change(pairs="given", given_pairs=(GOOD, SHORT))
+    state = MARY.put("circuit", pairs="given", given_pairs=(GOOD, SHORT))
     found = ask_pairs(bench, state)
     assert said(draw_line(found)).startswith("1 usable pair , 15 tokens each")
     refused = said(draw_refused(found))
@@ -177,8 +168,12 @@ def test_given_pairs_the_model_cannot_be_asked_are_told(bench):
     ("state", "reason", "remedy"),
     [
         (MARY.change(counterfactual=""), "No pair yet", "Type a counterfactual, press Build"),
-        (MARY.change(pairs="given"), "No pairs of your own", "CSV or JSONL"),
-        (MARY.change(pairs="given", given_pairs=(SHORT,)), "None of the 1 pairs", "same number"),
+        (MARY.put("circuit", pairs="given"), "No pairs of your own", "CSV or JSONL"),
+        (
+            MARY.put("circuit", pairs="given", given_pairs=(SHORT,)),
+            "None of the 1 pairs",
+            "same number",
+        ),
         (MARY.change(counterfactual=MARY.prompt), "are the same up to", "Change a word"),
     ],
 )
@@ -186,37 +181,34 @@ def test_without_pairs_the_line_says_what_to_do(bench, state, reason, remedy):
     with pytest.raises(BadInput, match=reason) as caught:
         ask_pairs(bench, state)
     assert remedy in caught.value.remedy
-    line, refused, shown, is_hidden = describe(bench, state)
-    assert reason in said(line) and remedy in said(line)
-    assert (refused, shown, is_hidden) == (None, None, True)
+    line = answer(panel, "pairs-line", bench, state)["html"]
+    assert reason in line and remedy in line
+    assert answer(panel, "pairs-refused", bench, state)["html"] == ""
 
 
-def test_pairs_are_described_only_where_they_are_seen(bench):
-    assert {type(each).__name__ for each in describe(bench, MARY, "lens")} == {"NoUpdate"}
-    line, refused, shown, is_hidden = describe(bench, MARY)
-    assert said(line).startswith("1 usable pair") and shown is not None and not is_hidden
+def test_pairs_do_not_depend_on_what_is_made_of_them(bench):
+    for part in panel.PARTS:
+        reads = answer(panel, part.name, bench, MARY)["reads"]
+        assert not {"circuit.edges", "circuit.method", "circuit.edge_kind"} & set(reads)
 
 
 def test_while_the_model_is_loaded_the_line_says_so():
     bench = FakeWorkbench(embedded=("loading", ""))
     with pytest.raises(NotReady):
-        ask_pairs(bench, MARY.change(pairs="facts"))
-    line, *_, is_hidden = describe(bench, MARY.change(pairs="facts"))
-    assert "loading the embedded model" in said(line) and is_hidden
-
-
-def describe(bench, state: PageState, view: str = "circuit") -> tuple:
-    app = Dash()
-    panel.register(app, bench)
-    return callback_named(app, "describe")(view, {}, {}, state.to_json())
+        ask_pairs(bench, MARY.put("circuit", pairs="facts"))
+    told = answer(panel, "pairs-line", bench, MARY.put("circuit", pairs="facts"))
+    assert "loading the embedded model" in told["html"] and told["waits"]
 
 
 def test_every_choice_is_one_the_page_can_hold():
-    (menu,) = find_all(panel.layout(), "Dropdown")
-    values = [option["value"] for option in menu.options]
-    assert values[0] == PageState().pairs and values[-1] == "given"
-    for value in values:
-        PageState.from_json(MARY.to_json() | {"pairs": value})
-    (count,) = [each for each in find_all(panel.layout(), "Input") if each.id == "pair-count"]
-    for number in (count.min, count.max, count.value):
-        PageState.from_json(MARY.to_json() | {"pair_count": number})
+    menu = by_id(panel.layout(), "pairs")
+    values = [option.props["value"] for option in find_all(menu, "Option")]
+    assert values[0] == PageState().circuit.pairs and values[-1] == "given"
+    count = by_id(panel.layout(), "pair-count")
+    for field, options in (
+        ("pairs", values),
+        ("pair_count", (count.props["min"], count.props["max"])),
+    ):
+        for value in options:
+            PageState.from_json(MARY.put("circuit", **{field: value}).to_json())
+    assert count.props["data-late"]  # each number on the way would be measured
