@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -33,11 +32,23 @@ class LoadedModel:
     info: ModelInfo
     decoder: Decoder
     vocabulary: Vocabulary
+    readers: Streams | BadInput  # or why they can't be told apart
 
-    @cached_property
+    @classmethod
+    def of(cls, info: ModelInfo, decoder: Decoder, vocabulary: Vocabulary) -> "LoadedModel":
+        """Tells the readers apart now: it runs the model, which nobody else does yet."""
+        try:
+            readers: Streams | BadInput = Streams(decoder)
+        except BadInput as error:
+            readers = error
+        return cls(info, decoder, vocabulary, readers)
+
+    @property
     def streams(self) -> Streams:
         """The decoder with its readers told apart. Raises BadInput where that can't be done."""
-        return Streams(self.decoder)
+        if isinstance(self.readers, BadInput):
+            raise self.readers.again()
+        return self.readers
 
 
 def load_model(
@@ -74,7 +85,7 @@ def load_model(
     )
     checks = run_self_test(decoder)
     info = _describe(entry, decoder, vocabulary, checks, time.perf_counter() - started)
-    return LoadedModel(info, decoder, vocabulary)
+    return LoadedModel.of(info, decoder, vocabulary)
 
 
 def choose_device(name: str = "auto") -> torch.device:

@@ -11,6 +11,7 @@ from attention_viz.models.catalogue import Catalogue
 from attention_viz.models.loading import choose_device, load_model
 from attention_viz.records.errors import BadInput, ModelUnavailable
 from attention_viz.records.model import ModelEntry
+from attention_viz.records.pace import Pace
 from tests.models_for_tests import ARCHITECTURES, save_random_model
 
 
@@ -107,3 +108,12 @@ def test_devices():
     assert choose_device("auto").type in ("cpu", "cuda", "mps")
     with pytest.raises(BadInput, match="no device"):
         choose_device("tpu")
+
+
+def test_readers_are_told_apart_while_nobody_else_runs_the_model(workbench, monkeypatch):
+    """Later it would be beside other people's runs: the hooks of one would change the other."""
+    workbench.wait("embedded")
+    model = workbench._ready("embedded", Pace()).model
+    monkeypatch.setattr(model.decoder, "run", None)
+    monkeypatch.setattr(model.decoder, "run_blocks", None)
+    assert model.streams.graph.layers == model.info.layers
