@@ -8,15 +8,14 @@ from functools import cache
 
 import pytest
 
-from attention_viz.analysis.ablation import ablate
 from attention_viz.analysis.circuits.circuit import measure_circuit
 from attention_viz.analysis.circuits.cut import measure_cut, measure_edges
 from attention_viz.analysis.circuits.faithfulness import measure_faithfulness
 from attention_viz.analysis.circuits.pairs import read_pairs
-from attention_viz.exports.script import script_of, script_of_ablation
+from attention_viz.exports.script import script_of
 from attention_viz.models.catalogue import Catalogue
 from attention_viz.models.loading import load_model
-from attention_viz.records.ablation import Ablation, AblationKind, AblationRequest
+from attention_viz.records.ablation import Ablation, AblationKind
 from attention_viz.records.circuits.attribution import AttributionRequest, Direction, Method
 from attention_viz.records.circuits.circuit import CircuitRequest, CutRequest, EdgesRequest
 from attention_viz.records.circuits.circuit_file import fit_edges
@@ -26,7 +25,7 @@ from attention_viz.records.errors import BadInput
 from attention_viz.records.ids import parse_heads
 from attention_viz.records.model import EMBEDDED, ModelEntry
 from attention_viz.records.question import Question
-from tests.builders import NASTY, ablation_of, circuit_of, tokens_of
+from tests.builders import NASTY, circuit_of, tokens_of
 from tests.models_for_tests import COUNTERFACTUAL, PROMPT, save_random_model
 
 HEADS = parse_heads("L0H1, L0H3, L1H2, L2H0")
@@ -182,16 +181,6 @@ def test_given_edges(load, capsys):
     assert_recomputed(script_of(circuit, folder), capsys, circuit, others=1)
 
 
-@pytest.mark.parametrize("kind", [AblationKind.ZERO, AblationKind.MEAN, AblationKind.RESAMPLE])
-def test_one_ablation(load, capsys, kind):
-    model, folder = load("gpt2")
-    question = Question("gpt2", PROMPT, counterfactual=COUNTERFACTUAL, position=5)
-    result = ablate(model, AblationRequest(question, HEADS, Ablation(kind)))
-    names = run(script_of_ablation(result, folder), capsys)
-    assert len(names["differences"]) == 3 and max(names["differences"]) < CLOSE
-    assert abs(result.ablated.logit_diff - result.clean.logit_diff) > 100 * CLOSE
-
-
 def test_a_script_stands_alone(load, tmp_path):
     """In a fresh process, on the embedded model, as somebody who saved it would run it."""
     model, folder = load(EMBEDDED)
@@ -253,7 +242,7 @@ def test_tokens_of_users_do_not_leave_their_comments():
 
 
 def test_resample_without_a_counterfactual_is_refused():
-    result = ablation_of()
-    request = replace(result.request, ablation=Ablation(AblationKind.RESAMPLE))
+    circuit = circuit_of()
+    request = replace(circuit.request, ablation=Ablation(AblationKind.RESAMPLE))
     with pytest.raises(BadInput, match="counterfactual"):
-        script_of_ablation(replace(result, request=request), "gpt2")
+        script_of(replace(circuit, request=request), "gpt2")
