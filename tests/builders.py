@@ -11,6 +11,7 @@ from attention_viz.records.ablation import (
     AblationResult,
     Prediction,
     RankedToken,
+    Setting,
     TokenChange,
 )
 from attention_viz.records.attention import AttentionMaps, AttentionRequest
@@ -67,6 +68,22 @@ NASTY = (
     "'--",
     " \\N",
 )
+
+
+def settings_of(setting: Setting) -> list:
+    """Values that a setting may have: both ends, the default, and the next one to it."""
+    near = setting.default + (1 if setting.is_whole else setting.step)
+    return sorted({setting.least, setting.default, near, setting.most})
+
+
+def ablations_of(kind: AblationKind) -> list[Ablation]:
+    """One ablation for each value of each of the kind's settings, or one if it takes none."""
+    pairs = [(s.name, value) for s in kind.settings for value in settings_of(s)]
+    found = [Ablation.of(kind, {name: value}) for name, value in pairs] or [Ablation(kind)]
+    return list(dict.fromkeys(found))
+
+
+ALL_ABLATIONS = [ablation for kind in AblationKind for ablation in ablations_of(kind)]
 
 
 def tokens_of(words: str | tuple[str, ...] = WORDS, bos: bool = True) -> Tokens:

@@ -16,7 +16,8 @@ import pytest
 from attention_viz.cli import main, make_parser
 from attention_viz.commands import options, serve
 from attention_viz.commands.command import table
-from attention_viz.records.ablation import Ablation, AblationKind
+from attention_viz.exports.records import record_json
+from attention_viz.records.ablation import SETTINGS, Ablation, AblationKind
 from attention_viz.records.circuits.families import FAMILIES
 from attention_viz.records.errors import BadInput
 from attention_viz.records.ids import HeadId
@@ -26,6 +27,7 @@ from attention_viz.records.question import Question
 from attention_viz.records.search import Objective, SearchRequest
 from attention_viz.records.sweep import SweepRequest
 from attention_viz.workbench import Workbench
+from tests.builders import ALL_ABLATIONS
 from tests.models_for_tests import PROMPT as RANDOM_PROMPT
 from tests.models_for_tests import save_random_model
 
@@ -407,6 +409,45 @@ def test_options_left_out_are_those_of_the_page():
     for kind in AblationKind:
         args.kind = kind.value
         assert options.ablation(args) == PageState(kind=kind.value).ablation
+
+
+@pytest.mark.parametrize("kind", list(AblationKind))
+def test_settings_left_out_are_their_defaults(kind):
+    args = make_parser().parse_args(["sweep", "--prompt", MARY, "--kind", kind])
+    assert options.ablation(args) == Ablation(kind)
+
+
+@pytest.mark.parametrize("ablation", ALL_ABLATIONS, ids=lambda each: each.label)
+def test_an_ablation_goes_from_options_to_json(ablation):
+    own = {f"--{name}": repr(value) for name, value in ablation.settings.items()}
+    given = ["--kind", ablation.kind.value, *(word for pair in own.items() for word in pair)]
+    args = make_parser().parse_args(["sweep", "--prompt", MARY, *given])
+    assert options.ablation(args) == ablation
+    asked = record_json(SweepRequest(Question("embedded", MARY), options.ablation(args)))
+    assert {name: asked[name] for name in ablation.settings} == ablation.settings
+    assert asked["kind"] == ablation.kind and not (set(SETTINGS) - set(ablation.settings)) & set(
+        asked
+    )
+
+
+@pytest.mark.parametrize("setting", SETTINGS.values(), ids=lambda each: each.name)
+def test_a_setting_out_of_range_is_bad_input(run, setting):
+    for value, said in (
+        (setting.least - setting.step, f"the least is {setting.least:g}"),
+        (setting.most + setting.step, f"the most is {setting.most}"),
+        ("many", "number"),
+    ):
+        code, out, err = run("sweep", "--prompt", MARY, f"--{setting.name}", value)
+        assert (code, out) == (2, "") and err.count("\n") == 1
+        assert f"--{setting.name}: " in err and said in err
+
+
+@pytest.mark.parametrize("command", ["sweep", "circuit"])
+def test_help_says_which_kind_takes_a_setting(run, command):
+    out = " ".join(run(command, "--help")[1].split())
+    for kind in AblationKind:
+        for setting in kind.settings:
+            assert f"--{setting.name} " in out and f"{setting.about}; for --kind {kind}" in out
 
 
 def test_settings_the_kind_does_not_use_are_left_out():

@@ -4,16 +4,8 @@ from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from attention_viz.commands import options
-from attention_viz.commands.command import (
-    Asker,
-    Command,
-    ablation_json,
-    headline,
-    prediction_json,
-    read_out_json,
-    table,
-    token_json,
-)
+from attention_viz.commands.command import Asker, Command, headline, table
+from attention_viz.exports.records import pick, record_json
 from attention_viz.records.ablation import AblationRequest, AblationResult, TokenChange
 
 
@@ -31,15 +23,12 @@ def _ask(asker: Asker, args: Namespace) -> AblationResult:
 
 
 def to_json(result: AblationResult) -> dict[str, Any]:
-    request, clean, ablated = result.request, result.clean, result.ablated
+    clean, ablated = result.clean, result.ablated
     return {
-        **read_out_json(request.question, clean.tokens, clean.position),
-        **ablation_json(request.ablation),
-        "heads": [str(head) for head in request.heads],
-        "answer": token_json(clean.answer),
-        "distractor": token_json(clean.distractor),
-        "clean": prediction_json(clean),
-        "ablated": prediction_json(ablated),
+        **record_json(result.request),
+        **pick(clean, "tokens", "position", "answer", "distractor"),
+        "clean": pick(clean, "top", "entropy", "logit_diff"),
+        "ablated": pick(ablated, "top", "entropy", "logit_diff"),
         "kl": result.kl,
         "logit_diff": {
             "clean": clean.logit_diff,
@@ -52,14 +41,12 @@ def to_json(result: AblationResult) -> dict[str, Any]:
 
 
 def _change_json(change: TokenChange) -> dict[str, Any]:
+    clean, ablated = change.clean, change.ablated
     return {
-        **token_json(change.token),
-        "from": change.clean.rank,
-        "to": change.ablated.rank,
-        "probability": {
-            "clean": change.clean.probability,
-            "ablated": change.ablated.probability,
-        },
+        **record_json(change.token),
+        "from": clean.rank,
+        "to": ablated.rank,
+        "probability": {"clean": clean.probability, "ablated": ablated.probability},
     }
 
 

@@ -4,14 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from attention_viz.commands.command import (
-    ablation_json,
-    headline,
-    plain,
-    read_out_json,
-    table,
-    token_json,
-)
+from attention_viz.commands.command import headline, table
+from attention_viz.exports.records import pick, record_json
 from attention_viz.records.circuits.attribution import Attribution, Method
 from attention_viz.records.circuits.circuit import (
     Circuit,
@@ -19,10 +13,10 @@ from attention_viz.records.circuits.circuit import (
     CircuitNode,
     CircuitRequest,
     CutRequest,
+    EdgesRequest,
 )
 from attention_viz.records.circuits.faithfulness import Curve, Faithfulness, FaithfulnessResult
 from attention_viz.records.circuits.pairs import BadPair, PairSet
-from attention_viz.records.circuits.roles import HeadRole
 
 
 @dataclass(frozen=True)
@@ -51,47 +45,31 @@ class MeasuredCircuit:
 def to_json(found: MeasuredCircuit) -> dict[str, Any]:
     """Logits where nothing else is said; null: not measured."""
     circuit = found.circuit
-    is_of_heads = isinstance(circuit.request, CircuitRequest)
-    return plain(
-        {
-            **(_heads_json(circuit) if is_of_heads else _pairs_json(found)),
-            "label": circuit.request.label,
-            "unit": "logits",
-            "baseline": circuit.baseline,
-            "ablated": circuit.ablated,
-            "patched_with": circuit.patched_with,
-            "nodes": [_node_json(node) for node in circuit.nodes],
-            "edges": [_edge_json(edge) for edge in circuit.edges],
-            "contributions": [
-                {"component": part.component, "value": part.value} for part in circuit.contributions
-            ],
-            **_proof_json(found.circuit, found.faithfulness),
-            **_curve_json(found.curve),
-            "evaluations": circuit.evaluations,
-            "seconds": found.seconds,
-        }
-    )
-
-
-def _heads_json(circuit: Circuit) -> dict[str, Any]:
-    request = circuit.request
     return {
-        **read_out_json(request.question, circuit.tokens, circuit.position),
-        **ablation_json(request.ablation),
-        "heads": [str(head) for head in request.heads],
-        **_difference_json(circuit),
+        **(_heads_json if isinstance(circuit.request, CircuitRequest) else _pairs_json)(found),
+        "label": circuit.request.label,
+        "unit": "logits",
+        **pick(circuit, "heads", "baseline", "ablated", "patched_with", "contributions"),
+        "nodes": [_node_json(node) for node in circuit.nodes],
+        "edges": [_edge_json(edge) for edge in circuit.edges],
+        **_proof_json(circuit, found.faithfulness),
+        **_curve_json(found.curve),
+        "evaluations": circuit.evaluations,
+        "seconds": found.seconds,
     }
 
 
+def _heads_json(found: MeasuredCircuit) -> dict[str, Any]:
+    return pick(found.circuit, "request", "tokens", "position", "answer", "distractor")
+
+
 def _pairs_json(found: MeasuredCircuit) -> dict[str, Any]:
-    request = found.circuit.request
     return {
         **_asked_json(found.circuit),
         "pairs": found.circuit.pairs,
-        "refused": [{"number": bad.number, "reason": bad.reason} for bad in found.refused],
-        **_scores_json(found),
-        "ablation": request.ablation.kind.value,
-        "heads": [str(head) for head in found.circuit.heads],
+        "refused": record_json(found.refused),
+        **_scores_json(found.circuit.request),
+        "ablation": found.circuit.request.ablation.kind.value,
     }
 
 
@@ -99,87 +77,51 @@ def _asked_json(circuit: Circuit) -> dict[str, Any]:
     """The family, nothing for pairs of a file, or the one prompt."""
     request = circuit.request.pairs
     if request.family:
-        return {
-            "model": request.question.model,
-            "family": request.family,
-            "seed": request.seed,
-        }
+        return {"model": request.question.model, **pick(request, "family", "seed")}
     if request.given:
         return {"model": request.question.model}
-    return {
-        **read_out_json(request.question, circuit.tokens, circuit.position),
-        **_difference_json(circuit),
-    }
+    asked = pick(circuit, "tokens", "position", "answer", "distractor")
+    return record_json(request.question) | asked
 
 
-def _difference_json(circuit: Circuit) -> dict[str, Any]:
-    return {
-        "answer": token_json(circuit.answer),
-        "distractor": token_json(circuit.distractor),
-    }
-
-
-def _scores_json(found: MeasuredCircuit) -> dict[str, Any]:
-    request = found.circuit.request
-    if not isinstance(request, CutRequest):
+def _scores_json(request: CutRequest | EdgesRequest) -> dict[str, Any]:
+    if isinstance(request, EdgesRequest):
         return {"method": "exact"}
     scores = request.attribution
     return {
-        "method": scores.method.value,
+        **pick(scores, "method", "direction"),
         "steps": scores.steps if scores.method is Method.EAP_IG else None,
-        "direction": scores.direction.value,
         "cut": request.way.value,
         "heads_only": not request.with_mlps,
     }
 
 
 def _node_json(node: CircuitNode) -> dict[str, Any]:
-    return {
-        "id": node.id,
-        "kind": node.kind,
-        "label": node.label,
-        "position": node.position,
-        "contribution": node.contribution,
-        "role": None if node.role is None else _role_json(node.role),
-    }
-
-
-def _role_json(role: HeadRole) -> dict[str, Any]:
-    return {"name": role.role.value, "score": role.score}
+    role = node.role and {"name": node.role.role.value, "score": record_json(node.role.score)}
+    return pick(node, "id", "kind", "label", "position", "contribution") | {"role": role}
 
 
 def _edge_json(edge: CircuitEdge) -> dict[str, Any]:
     """`exact`: by path patching, else a gradient estimate; null for attention weights."""
-    is_causal = edge.via.is_causal
+    is_causal, value = edge.via.is_causal, record_json(edge.value)
     return {
-        "source": edge.source,
-        "target": edge.target,
-        "via": edge.via.value,
-        "score": edge.value,
-        "value": edge.value,
-        "unit": edge.via.unit,
+        **pick(edge, "source", "target", "via", "value", "position"),
+        "score": value,
         "measured": is_causal and edge.is_exact,
         "exact": edge.is_exact if is_causal else None,
-        "estimate": edge.estimate if edge.is_exact else edge.value,
-        "position": edge.position,
+        "estimate": record_json(edge.estimate) if edge.is_exact else value,
     }
 
 
 def _proof_json(circuit: Circuit, found: FaithfulnessResult | None) -> dict[str, Any]:
     if found is None:  # of chosen heads: all other heads ablated, MLPs stay
         alone = {"faithfulness": circuit.heads_faithfulness}
-        return alone | {"metric": circuit.alone, "empty": circuit.none}
-    measured = found.measured
+        return record_json(alone | {"metric": circuit.alone, "empty": circuit.none})
     return {
-        "faithfulness": measured.faithfulness,
-        "interval": _interval(measured) if measured.interval else None,
-        "without": measured.without,
-        "random": [] if found.random is None else found.random.values,
-        "size": measured.size,
-        "share": measured.share,
-        "metric": measured.metric,
-        "full": found.full,
-        "empty": found.empty,
+        **record_json(found.measured),
+        "interval": _interval(found.measured) if found.measured.interval else None,
+        "random": [] if found.random is None else record_json(found.random.values),
+        **pick(found, "full", "empty"),
         "keeps_mlps": found.request.keeps_mlps,
     }
 
@@ -187,26 +129,14 @@ def _proof_json(circuit: Circuit, found: FaithfulnessResult | None) -> dict[str,
 def _curve_json(curve: Curve | None) -> dict[str, Any]:
     if curve is None:
         return {"cpr": None, "cmd": None, "curve": None}
-    return {
-        "cpr": curve.cpr,
-        "cmd": curve.cmd,
-        "random_cpr": curve.random_cpr,
-        "random_cmd": curve.random_cmd,
-        "curve": [_point_json(point, mean) for point, mean in _points(curve)],
-    }
+    points = [_point_json(point, mean) for point, mean in _points(curve)]
+    return pick(curve, "cpr", "cmd", "random_cpr", "random_cmd") | {"curve": points}
 
 
 def _point_json(point: Faithfulness, random_mean: float | None) -> dict[str, Any]:
     low, high = _interval(point)
-    return {
-        "size": point.size,
-        "share": point.share,
-        "faithfulness": point.faithfulness,
-        "low": low,
-        "high": high,
-        "without": point.without,
-        "random_mean": random_mean,
-    }
+    ends = record_json({"low": low, "high": high, "random_mean": random_mean})
+    return pick(point, "size", "share", "metric", "faithfulness", "without") | ends
 
 
 def _interval(point: Faithfulness) -> tuple[float | None, float | None]:

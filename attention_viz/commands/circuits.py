@@ -2,9 +2,9 @@
 
 import json
 from argparse import ArgumentParser, Namespace
-from dataclasses import asdict
 from typing import Any
 
+from attention_viz.exports.records import record_json
 from attention_viz.records.circuits.families import FAMILIES
 from attention_viz.records.circuits.pairs import FamilyInfo
 from attention_viz.records.tokens import show
@@ -20,7 +20,7 @@ def run(args: Namespace) -> int:
 
 
 def to_json() -> dict[str, Any]:
-    return {"families": [asdict(family) for family in FAMILIES]}
+    return {"families": record_json(FAMILIES)}
 
 
 def to_text() -> str:

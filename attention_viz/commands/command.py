@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from attention_viz.records.ablation import Ablation, Prediction, RankedToken
 from attention_viz.records.bench import Bench, Request
 from attention_viz.records.pace import Pace
 from attention_viz.records.question import Question
@@ -86,64 +85,6 @@ class _ShownPace(Pace):
         self._show(f"{done} of {total}")
 
 
-# JSON
-
-
-def token_json(token: Token | None) -> dict[str, Any] | None:
-    return None if token is None else token.values
-
-
-def ranked_json(ranked: RankedToken) -> dict[str, Any]:
-    return {
-        **token_json(ranked.token),
-        "probability": ranked.probability,
-        "logit": ranked.logit,
-        "rank": ranked.rank,
-    }
-
-
-def read_out_json(question: Question, tokens: Tokens, position: int) -> dict[str, Any]:
-    """What was read, and where: the beginning of every command's JSON."""
-    return {
-        "model": question.model,
-        "tokens": list(tokens.texts),
-        "bos": tokens.bos,
-        "position": position,
-    }
-
-
-def ablation_json(ablation: Ablation) -> dict[str, Any]:
-    """The intervention, with the settings its kind uses."""
-    used = {"scale": "scale", "threshold": "sparsify", "seed": "permute"}
-    settings = {
-        name: getattr(ablation, name) for name, kind in used.items() if ablation.kind == kind
-    }
-    if ablation.positions is not None:
-        settings["at"] = list(ablation.positions)
-    return {"kind": ablation.kind.value, **settings}
-
-
-def prediction_json(prediction: Prediction) -> dict[str, Any]:
-    return {
-        "top": [ranked_json(ranked) for ranked in prediction.top],
-        "entropy": prediction.entropy,
-        "logit_diff": prediction.logit_diff,
-    }
-
-
-def plain(value: Any) -> Any:
-    """Numbers and lists as strict JSON has them: numpy to Python, nan and infinity to null."""
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return value
-
-
 # Text
 
 
@@ -152,7 +93,9 @@ def table(headers: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
     rows = [list(row) for row in rows]
     cells = [list(headers), *([_cell(value) for value in row] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
-    is_text = [any(isinstance(row[column], str) for row in rows) for column in range(len(cells[0]))]
+    is_text = [
+        any(isinstance(row[column], str | Token) for row in rows) for column in range(len(cells[0]))
+    ]
     lines = []
     for row in cells:
         parts = [
@@ -175,4 +118,6 @@ def _labelled(tokens: Tokens) -> Iterable[tuple[int, str]]:
 def _cell(value: Any) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–"
+    if isinstance(value, Token):
+        return value.shown
     return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -4,16 +4,8 @@ from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from attention_viz.commands import options
-from attention_viz.commands.command import (
-    Asker,
-    Command,
-    ablation_json,
-    headline,
-    plain,
-    read_out_json,
-    table,
-    token_json,
-)
+from attention_viz.commands.command import Asker, Command, headline, table
+from attention_viz.exports.records import pick, record_json
 from attention_viz.records.lens import LensRequest, LogitLens
 
 
@@ -31,29 +23,23 @@ def _ask(asker: Asker, args: Namespace) -> LogitLens:
 
 
 def to_json(lens: LogitLens) -> dict[str, Any]:
-    request = lens.request
-    run = ablation_json(request.ablation) if request.ablation else {"kind": None}
+    """`kind` is null of the clean run; each token has its probability beside it."""
+    asked = pick(lens, "request", "tokens", "position", "answer", "distractor")
     return {
-        **read_out_json(request.question, lens.tokens, lens.position),
-        **run,
-        "heads": [str(head) for head in request.heads],
-        "rows": list(lens.rows),
+        "kind": None,
+        **asked,
+        **pick(lens, "rows", "entropy", "answer_probability", "answer_rank"),
         "top": [
             [_cell_json(lens, row, at) for at in range(len(lens.tokens))]
             for row in range(len(lens.rows))
         ],
-        "entropy": plain(lens.entropy),
-        "answer": token_json(lens.answer),
-        "distractor": token_json(lens.distractor),
-        "answer_probability": plain(lens.answer_probability),
-        "answer_rank": plain(lens.answer_rank),
         "settles": None if lens.settles is None else lens.rows[lens.settles],
     }
 
 
 def _cell_json(lens: LogitLens, row: int, at: int) -> list[dict[str, Any]]:
     return [
-        {**token_json(token), "probability": plain(lens.probability[row, at, k])}
+        {**record_json(token), "probability": record_json(lens.probability[row, at, k])}
         for k, token in enumerate(lens.top[row][at])
     ]
 

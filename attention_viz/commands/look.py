@@ -6,17 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from attention_viz.commands import options
-from attention_viz.commands.command import (
-    Asker,
-    Command,
-    ablation_json,
-    headline,
-    plain,
-    read_out_json,
-    table,
-    token_json,
-)
+from attention_viz.commands.command import Asker, Command, headline, table
 from attention_viz.exports import tables
+from attention_viz.exports.records import pick, record_json
 from attention_viz.records.ablation import Ablation
 from attention_viz.records.ids import HeadId
 from attention_viz.records.looks.agreement import Agreement, AgreementRequest
@@ -53,78 +45,8 @@ class _Chosen:
 class _Look:
     about: str
     request: Callable[[_Chosen], Any]
-    facts: Callable[[Any], dict[str, Any]]  # the record's own numbers, for JSON
     table: Callable[[Any], tables.Table]
-
-
-def _cost(found: CostTable) -> dict[str, Any]:
-    return {
-        "strategy": found.request.strategy.value,
-        "tokens_to_win": [
-            {
-                **token_json(row.token.token),
-                "probability": row.token.probability,
-                "heads": [str(head) for head in row.heads],
-                "score": row.score,
-                "flipped": row.flipped,
-                "smallest": row.smallest,
-            }
-            for row in found.rows
-        ],
-    }
-
-
-def _dose(found: Dose) -> dict[str, Any]:
-    names = ("scale", "logit_diff", "answer_probability", "distractor_probability", "kl")
-    return {
-        "answer": token_json(found.answer),
-        "distractor": token_json(found.distractor),
-        **{name: plain(getattr(found, name)) for name in names},
-        "flips": [
-            {
-                "scale": flip.scale,
-                "before": token_json(flip.before),
-                "after": token_json(flip.after),
-            }
-            for flip in found.flips
-        ],
-    }
-
-
-def _redundancy(found: Redundancy) -> dict[str, Any]:
-    return {
-        "heads": [str(head) for head in found.heads],
-        "single": plain(found.single),
-        "pair": plain(found.pair),
-        "excess": plain(found.excess),
-    }
-
-
-def _positions(found: PositionMap) -> dict[str, Any]:
-    return {
-        "heads": [str(head) for head in found.heads],
-        "effect": plain(found.effect),
-        "whole": plain(found.whole),
-    }
-
-
-def _control(found: Control) -> dict[str, Any]:
-    return {
-        "heads": [str(head) for head in found.request.heads],
-        "effect": found.effect,
-        "percentile": found.percentile,
-        "random": plain(found.random),
-        "possible": found.possible,
-        "seed": found.request.seed,
-    }
-
-
-def _agreement(found: Agreement) -> dict[str, Any]:
-    return {
-        "kinds": [kind.value for kind in found.kinds],
-        "effect": plain(found.effect),
-        "correlation": plain(found.correlation),
-    }
+    also: tuple[str, ...] = ()  # properties of its record that stand in its JSON
 
 
 _LOOKS = {
@@ -133,25 +55,22 @@ _LOOKS = {
         lambda c: CostRequest(
             c.question, c.ablation, c.args.top, c.args.max_heads, Strategy(c.args.strategy)
         ),
-        _cost,
         tables.cost_table,
     ),
     "dose": _Look(
         "--heads scaled from −1 to 2, and where the top-1 changes",
         lambda c: DoseRequest(c.question, c.needed_heads),
-        _dose,
         tables.dose_table,
     ),
     "redundancy": _Look(
         "pairs of --heads (or the 20 strongest) against the sum of each alone",
         lambda c: RedundancyRequest(c.question, c.heads, c.ablation, c.metric),
-        _redundancy,
         tables.redundancy_table,
+        ("excess",),
     ),
     "positions": _Look(
         "--heads (or the 20 strongest) ablated at one position at a time",
         lambda c: PositionsRequest(c.question, c.heads, c.ablation, c.metric),
-        _positions,
         tables.positions_table,
     ),
     "control": _Look(
@@ -159,14 +78,14 @@ _LOOKS = {
         lambda c: ControlRequest(
             c.question, c.needed_heads, c.ablation, c.metric, c.args.sets, c.args.seed
         ),
-        _control,
         tables.control_table,
+        ("percentile",),
     ),
     "agreement": _Look(
         "the kinds of ablation compared by how they rank the heads",
         lambda c: AgreementRequest(c.question, c.metric, options.each_ablation(c.args)),
-        _agreement,
         tables.agreement_table,
+        ("kinds",),
     ),
 }
 
@@ -220,14 +139,10 @@ def _look_at(found: Any) -> tuple[str, _Look]:
 
 def to_json(found: Any) -> dict[str, Any]:
     name, look = _look_at(found)
-    request = found.request
-    shared = {"look": name, **read_out_json(request.question, found.tokens, found.position)}
-    if hasattr(request, "ablation"):
-        shared |= ablation_json(request.ablation)
-    if hasattr(request, "metric"):
-        shared |= {"metric": request.metric.value, "unit": request.metric.unit}
-    spent = {"evaluations": found.evaluations, "seconds": found.seconds}
-    return {**shared, **look.facts(found), **spent}
+    written = {"look": name, **record_json(found), **pick(found, *look.also)}
+    if isinstance(found, CostTable):
+        written["tokens_to_win"] = written.pop("rows")
+    return written
 
 
 def to_text(found: Any) -> str:
@@ -248,9 +163,9 @@ def to_text(found: Any) -> str:
             for flip in found.flips
         ]
     if isinstance(found, Agreement):
-        kinds = [kind.value for kind in found.kinds]
-        rows = ([kind, *row] for kind, row in zip(kinds, found.correlation.tolist(), strict=True))
-        lines += [table(["rank correlation", *kinds], rows), ""]
+        names = [ablation.label for ablation in found.ablations]
+        rows = ([name, *row] for name, row in zip(names, found.correlation.tolist(), strict=True))
+        lines += [table(["rank correlation", *names], rows), ""]
     lines.append(f"{found.evaluations} evaluations in {found.seconds:.2f} s")
     return "\n".join(lines)
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from attention_viz.commands.command import table
+from attention_viz.exports.records import pick
 from attention_viz.models.catalogue import Catalogue
 from attention_viz.records.errors import AttentionVizError
 from attention_viz.records.model import EMBEDDED, ModelInfo
@@ -66,7 +67,7 @@ def to_json(
     catalogue: Catalogue, tested: dict[str, ModelInfo | str] | None = None
 ) -> dict[str, Any]:
     entries = [
-        {"name": entry.name, "source": entry.source, "local": entry.is_local, "about": entry.about}
+        {**pick(entry, "name", "source", "about"), "local": entry.is_local}
         | _test_json((tested or {}).get(entry.name))
         for entry in catalogue.entries
     ]
@@ -78,8 +79,7 @@ def _test_json(result: ModelInfo | str | None) -> dict[str, Any]:
         return {}
     if isinstance(result, str):
         return {"passed": False, "reason": result}
-    checks = [{"claim": check.claim, "error": check.error} for check in result.checks]
-    return {"passed": True, "engine": result.engine, "device": result.device, "checks": checks}
+    return {"passed": True, **pick(result, "engine", "device", "checks")}
 
 
 def to_text(catalogue: Catalogue) -> str:

@@ -1,25 +1,16 @@
 """`search`: a small set of heads that matter together."""
 
 from argparse import ArgumentParser, Namespace
-from typing import Any
 
 from attention_viz.commands import options
-from attention_viz.commands.command import (
-    Asker,
-    Command,
-    ablation_json,
-    headline,
-    read_out_json,
-    table,
-    token_json,
-)
+from attention_viz.commands.command import Asker, Command, headline, table
+from attention_viz.exports.records import record_json
 from attention_viz.records.errors import BadInput
 from attention_viz.records.search import (
     EstimateRequest,
     Objective,
     SearchRequest,
     SearchResult,
-    SearchStep,
     Strategy,
 )
 
@@ -87,43 +78,6 @@ def _objective(args: Namespace) -> Objective:
     return Objective(args.objective)
 
 
-def to_json(result: SearchResult) -> dict[str, Any]:
-    request = result.request
-    return {
-        **read_out_json(request.question, result.tokens, result.position),
-        **ablation_json(request.ablation),
-        "objective": request.objective.value,
-        "unit": request.objective.unit,
-        "flip_to": request.flip_to,
-        "max_heads": request.max_heads,
-        "strategy": request.strategy.value,
-        "heads": [str(head) for head in result.heads],
-        "score": result.score,
-        "top": token_json(result.top),
-        "steps": [_step_json(step) for step in result.steps],
-        "flipped": bool(result.flipped),
-        # null where it was not tried
-        "minimal": result.minimal,
-        "smallest": result.smallest,
-        "alternatives": [[str(head) for head in heads] for heads in result.alternatives],
-        "stopped": result.stopped,
-        "evaluations": result.evaluations,
-        "seconds": result.seconds,
-    }
-
-
-def _step_json(step: SearchStep) -> dict[str, Any]:
-    return {
-        "action": step.action,
-        "head": str(step.head),
-        "heads": [str(head) for head in step.heads],
-        "score": step.score,
-        "top": token_json(step.top),
-        "runner_up": None if step.runner_up is None else str(step.runner_up),
-        "runner_up_score": step.runner_up_score,
-    }
-
-
 def to_text(result: SearchResult) -> str:
     request = result.request
     steps = table(
@@ -181,6 +135,6 @@ COMMAND = Command(
     parents=(options.question, options.intervention, options.machine, options.output),
     add_options=_add_options,
     ask=_ask,
-    to_json=to_json,
+    to_json=record_json,
     to_text=to_text,
 )

@@ -1,21 +1,12 @@
 """`sweep`: every head ablated on its own."""
 
 from argparse import ArgumentParser, Namespace
-from typing import Any
 
 import numpy as np
 
 from attention_viz.commands import options
-from attention_viz.commands.command import (
-    Asker,
-    Command,
-    ablation_json,
-    headline,
-    plain,
-    read_out_json,
-    table,
-    token_json,
-)
+from attention_viz.commands.command import Asker, Command, headline, table
+from attention_viz.exports.records import record_json
 from attention_viz.records.ids import HeadId
 from attention_viz.records.metrics import Metric
 from attention_viz.records.sweep import HeadSweep, SweepRequest
@@ -35,23 +26,6 @@ def _add_options(parser: ArgumentParser) -> None:
 def _ask(asker: Asker, args: Namespace) -> HeadSweep:
     request = SweepRequest(asker.question(args), options.ablation(args), Metric(args.metric))
     return asker.measure(request)
-
-
-def to_json(sweep: HeadSweep) -> dict[str, Any]:
-    request = sweep.request
-    return {
-        **read_out_json(request.question, sweep.tokens, sweep.position),
-        **ablation_json(request.ablation),
-        "metric": request.metric.value,
-        "unit": request.metric.unit,
-        "answer": token_json(sweep.answer),
-        "distractor": token_json(sweep.distractor),
-        "baseline": plain(sweep.baseline),
-        "effect": plain(sweep.effect),
-        "top": [[token_json(token) for token in layer] for layer in sweep.top],
-        "evaluations": sweep.evaluations,
-        "seconds": sweep.seconds,
-    }
 
 
 def to_text(sweep: HeadSweep) -> str:
@@ -96,6 +70,6 @@ COMMAND = Command(
     parents=(options.question, options.intervention, options.machine, options.output),
     add_options=_add_options,
     ask=_ask,
-    to_json=to_json,
+    to_json=record_json,
     to_text=to_text,
 )

@@ -4,7 +4,8 @@ from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from attention_viz.commands import options
-from attention_viz.commands.command import Asker, Command, headline, read_out_json, table
+from attention_viz.commands.command import Asker, Command, headline, table
+from attention_viz.exports.records import record_json
 from attention_viz.records.question import PromptTokens, TokensRequest
 
 
@@ -18,9 +19,7 @@ def _ask(asker: Asker, args: Namespace) -> PromptTokens:
 
 def to_json(read: PromptTokens) -> dict[str, Any]:
     other = read.counterfactual
-    return {
-        **read_out_json(read.question, read.tokens, read.position),
-        "ids": [token.id for token in read.tokens.items],
+    return record_json(read) | {
         "shown": [token.shown for token in read.tokens.items],
         "counterfactual": None if other is None else list(other.texts),
     }

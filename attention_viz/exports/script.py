@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from attention_viz.exports import script_parts as parts
-from attention_viz.records.ablation import Ablation, AblationResult
+from attention_viz.records.ablation import Ablation
 from attention_viz.records.circuits.attribution import AttributionRequest, Direction, Method
 from attention_viz.records.circuits.circuit import Circuit, CircuitEdge, CircuitRequest, CutRequest
 from attention_viz.records.circuits.faithfulness import FaithfulnessResult
@@ -38,28 +38,6 @@ def script_of(
     if isinstance(circuit.request, CircuitRequest):
         return _script_of_heads(circuit, folder_or_name)
     return _script_of_edges(circuit, folder_or_name, pairs, faithfulness)
-
-
-def script_of_ablation(result: AblationResult, folder_or_name: str) -> str:
-    """The script of one set of heads ablated together: logit differences and KL."""
-    request, clean = result.request, result.clean
-    return _joined(
-        _load(f"{len(request.heads)} heads ablated: {request.ablation.label}.", folder_or_name),
-        _prompt(request.question, clean.tokens, clean.position, clean.answer, clean.distractor),
-        _heads(request.heads),
-        parts.READ,
-        parts.ONE_PROMPT,
-        _edit(request.ablation, request.question),
-        parts.ABLATE,
-        parts.KL,
-        _lines(
-            "ablated = ablate_all()",
-            parts.compare("logit difference, clean", "difference(CLEAN_LOGITS)", clean.logit_diff),
-            parts.compare("the same, ablated", "difference(ablated)", result.ablated.logit_diff),
-            parts.compare("KL(clean, ablated), nats", "kl(CLEAN_LOGITS, ablated)", result.kl),
-            parts.END,
-        ),
-    )
 
 
 def _script_of_heads(circuit: Circuit, model: str) -> str:

@@ -180,13 +180,6 @@ def ablate_all():
         return model.run_with_hooks(TOKENS, fwd_hooks=hooks)
 """
 
-KL = """
-def kl(clean, ablated):
-    known = min(model.cfg.d_vocab, len(model.tokenizer))
-    clean, ablated = (each[0, POSITION, :known].log_softmax(-1) for each in (clean, ablated))
-    return (clean.exp() * (clean - ablated)).sum()
-"""
-
 PATHS = """
 def place_of(name):
     # "L2H3" is (2, 3), "L2MLP" is (2, None)

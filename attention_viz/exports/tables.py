@@ -1,7 +1,8 @@
 """Records as tables: (headers, rows), for the page's table views and for CSV files.
 
-Units are in the headers. Values are exact: tokens as the tokenizer has them, numbers unrounded;
-what was not measured is None, an empty field in CSV.
+Units are in the headers. Values are exact: numbers unrounded, and tokens are records, which a page
+shows with their blanks visible and a CSV file has as the tokenizer has them. What was not measured
+is None, an empty field in CSV.
 """
 
 import csv
@@ -12,13 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from attention_viz.records.ablation import AblationResult, Prediction
+from attention_viz.records.ablation import AblationResult
 from attention_viz.records.attention import AttentionMaps
 from attention_viz.records.circuits.circuit import Circuit, CircuitEdge
 from attention_viz.records.circuits.comparison import CircuitComparison
 from attention_viz.records.circuits.faithfulness import Curve, Faithfulness, FaithfulnessResult
-from attention_viz.records.circuits.pairs import PairSet
-from attention_viz.records.circuits.roles import HeadRoles, Role
 from attention_viz.records.lens import LogitLens
 from attention_viz.records.looks.agreement import Agreement
 from attention_viz.records.looks.control import Control
@@ -28,6 +27,7 @@ from attention_viz.records.looks.positions import PositionMap
 from attention_viz.records.looks.redundancy import Redundancy
 from attention_viz.records.search import SearchResult
 from attention_viz.records.sweep import HeadSweep
+from attention_viz.records.tokens import Token
 
 Table = tuple[list[str], list[list[Any]]]
 
@@ -41,13 +41,6 @@ def to_csv(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
     return out.getvalue().encode("utf-8", errors="replace")
 
 
-def prediction_table(prediction: Prediction) -> Table:
-    headers = ["rank", "token", "id", "probability", "logit"]
-    return headers, [
-        [r.rank, r.token.text, r.token.id, r.probability, r.logit] for r in prediction.top
-    ]
-
-
 def ablation_table(result: AblationResult) -> Table:
     """Every token in either top list, before and after."""
     numbers = ("probability", "logit", "rank")
@@ -55,7 +48,7 @@ def ablation_table(result: AblationResult) -> Table:
     rows = []
     for change in result.changes:
         pairs = [(getattr(change.clean, n), getattr(change.ablated, n)) for n in numbers]
-        rows.append([change.token.text, change.token.id, *(v for pair in pairs for v in pair)])
+        rows.append([change.token, change.token.id, *(v for pair in pairs for v in pair)])
     return headers, rows
 
 
@@ -66,8 +59,7 @@ def sweep_table(sweep: HeadSweep) -> Table:
     rows = []
     for (layer, head), effect in np.ndenumerate(sweep.effect):
         top = sweep.top[layer][head]
-        text = None if top is None else top.text
-        rows.append([f"L{layer}H{head}", layer, head, _measured(effect), text])
+        rows.append([f"L{layer}H{head}", layer, head, _measured(effect), top])
     return headers, rows
 
 
@@ -82,7 +74,7 @@ def search_table(result: SearchResult) -> Table:
             str(step.head),
             " ".join(str(head) for head in step.heads),
             _measured(step.score),
-            step.top.text,
+            step.top,
             None if step.runner_up is None else str(step.runner_up),
             _measured(step.runner_up_score),
         ]
@@ -95,15 +87,16 @@ def attention_table(maps: AttentionMaps) -> Table:
     headers = ["head", "from position", "from", "to position", "to", "clean weight"]
     if maps.ablated is not None:
         headers += ["ablated weight", "difference"]
-    texts = maps.tokens.texts
+    tokens = maps.tokens.items
     rows = []
     for index, head in enumerate(maps.request.heads):
-        for query, key in zip(*np.tril_indices(len(texts)), strict=True):
+        for query, key in zip(*np.tril_indices(len(tokens)), strict=True):
             weights = [float(maps.clean[index, query, key])]
             if maps.ablated is not None:
                 ablated = float(maps.ablated[index, query, key])
                 weights += [ablated, ablated - weights[0]]
-            rows.append([str(head), int(query), texts[query], int(key), texts[key], *weights])
+            ends = [int(query), tokens[query], int(key), tokens[key]]
+            rows.append([str(head), *ends, *weights])
     return headers, rows
 
 
@@ -113,7 +106,7 @@ def lens_table(lens: LogitLens) -> Table:
     headers += ["entropy (nats)", "answer probability", "answer rank"]
     rows = []
     for row, name in enumerate(lens.rows):
-        for position, at in enumerate(lens.tokens.texts):
+        for position, at in enumerate(lens.tokens.items):
             cell = [
                 float(lens.entropy[row, position]),
                 float(lens.answer_probability[row, position]),
@@ -121,7 +114,7 @@ def lens_table(lens: LogitLens) -> Table:
             ]
             for k, token in enumerate(lens.top[row][position]):
                 probability = float(lens.probability[row, position, k])
-                place = [name, position, at, k + 1, token.text, token.id, probability]
+                place = [name, position, at, k + 1, token, token.id, probability]
                 rows.append(place + cell)
     return headers, rows
 
@@ -175,18 +168,6 @@ def curve_table(curve: Curve) -> Table:
     return headers, [_faithfulness_row(p) + [_measured(random.get(p.size))] for p in curve.points]
 
 
-def faithfulness_table(result: FaithfulnessResult) -> Table:
-    """The circuit, then the random ones of its size: only their faithfulness was kept."""
-    headers = ["circuit", "edges", "share of edges", "logit difference (logits)", "faithfulness"]
-    headers += ["95 % low", "95 % high", "faithfulness of the rest"]
-    rows: list[list[Any]] = [["this one", *_faithfulness_row(result.measured)]]
-    if result.random is not None:
-        size, share = result.random.size, result.measured.share
-        for number, value in enumerate(result.random.values, 1):
-            rows.append([f"random {number}", size, share, None, value, None, None, None])
-    return headers, rows
-
-
 def _faithfulness_row(found: Faithfulness) -> list[Any]:
     low, high = (
         (None, None) if found.interval is None else (found.interval.low, found.interval.high)
@@ -202,19 +183,6 @@ def minimality_table(result: FaithfulnessResult) -> Table:
     return headers, [[str(each.edge), _measured(each.loss)] for each in ranked]
 
 
-def pairs_table(pairs: PairSet) -> Table:
-    """One row per pair, those that can't be asked last, with the reason."""
-    headers = ["clean", "counterfactual", "answer", "distractor", "differs at", "refused"]
-    rows = []
-    for pair in pairs.pairs:
-        texts = [pair.clean.text, pair.counterfactual.text]
-        tokens = [pair.answer.text, pair.distractor.text]
-        rows.append([*texts, *tokens, " ".join(map(str, pair.differs)), None])
-    for bad in pairs.refused:
-        rows.append([None, None, None, None, None, f"pair {bad.number}: {bad.reason}"])
-    return headers, rows
-
-
 def comparison_table(comparison: CircuitComparison) -> Table:
     """Heads and MLPs, then edges, with both circuits' scores."""
     headers = ["name", "kind", "in", "left (logits)", "right (logits)"]
@@ -228,24 +196,14 @@ def comparison_table(comparison: CircuitComparison) -> Table:
     return headers, rows
 
 
-def roles_table(roles: HeadRoles) -> Table:
-    """One row per head with every score (attention weight, 0 to 1)."""
-    scored = [role for role in Role if role is not Role.UNCLEAR]
-    headers = ["head", "role", "score", *(f"{role.value} score" for role in scored)]
-    rows = []
-    for role in roles.roles:
-        scores = dict(role.scores)
-        each = [_measured(scores.get(kind)) for kind in scored]
-        rows.append([str(role.head), role.role.value, _measured(role.score), *each])
-    return headers, rows
-
-
 def _measured(value: float | None) -> float | None:
     return None if value is None or math.isnan(value) else float(value)
 
 
 def _field(value: Any) -> Any:
-    """None and nan are empty; booleans are written as in JSON."""
+    """None and nan are empty; booleans are written as in JSON, tokens as texts."""
+    if isinstance(value, Token):
+        return value.text
     if isinstance(value, bool):
         return "true" if value else "false"
     return "" if isinstance(value, float) and math.isnan(value) else value
@@ -256,7 +214,7 @@ def cost_table(found: CostTable) -> Table:
     headers = ["token", "id", "probability, clean", "heads", "set", "margin (logits)", "flips"]
     return headers, [
         [
-            row.token.token.text,
+            row.token.token,
             row.token.token.id,
             row.token.probability,
             len(row.heads),
@@ -282,9 +240,9 @@ def redundancy_table(found: Redundancy) -> Table:
 
 
 def agreement_table(found: Agreement) -> Table:
-    """One row per head, one column per kind."""
+    """One row per head, one column per kind with its settings."""
     unit = found.request.metric.unit
-    headers = ["head", *(f"{kind.value} ({unit})" for kind in found.kinds)]
+    headers = ["head", *(f"{ablation.label} ({unit})" for ablation in found.ablations)]
     layers, heads = found.effect.shape[1:]
     return headers, [
         [f"L{layer}H{head}", *(_measured(value) for value in found.effect[:, layer, head])]
@@ -302,8 +260,9 @@ def control_table(found: Control) -> Table:
 
 def dose_table(found: Dose) -> Table:
     """One row per factor."""
-    headers = ["factor on z", "logit difference (logits)", f"probability of {found.answer.text}"]
-    headers += [f"probability of {found.distractor.text}", "KL (nats)"]
+    answer, distractor = found.answer.shown, found.distractor.shown
+    headers = ["factor on z", "logit difference (logits)", f"probability of {answer}"]
+    headers += [f"probability of {distractor}", "KL (nats)"]
     columns = (found.scale, found.logit_diff, found.answer_probability)
     columns += (found.distractor_probability, found.kl)
     return headers, [[_measured(value) for value in row] for row in zip(*columns, strict=True)]

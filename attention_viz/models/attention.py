@@ -23,8 +23,6 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import eager_mask, sdpa_mask
 
-IMPLEMENTATIONS = ("sdpa", "eager")
-
 
 @dataclass(frozen=True)
 class Attended:

@@ -33,6 +33,7 @@ class Setting:
         """ "|z| < 0.5": no two values are told alike."""
         if self.is_whole:
             return self.told.format(value)
+        value = value + 0.0  # no minus zero
         short = f"{value:g}"
         return self.told.format(short if float(short) == value else repr(float(value)))
 

@@ -365,5 +365,5 @@ def test_a_role_is_given_at_its_threshold(load, ask_about):
 
 def test_every_role_says_what_it_is_about():
     for role in set(Role) - {Role.UNCLEAR}:
-        start = "about the model: " if role.is_general else "about this prompt: "
+        start = "about the model: " if role in GENERAL else "about this prompt: "
         assert role.about.startswith(start)

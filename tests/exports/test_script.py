@@ -8,16 +8,21 @@ from functools import cache
 
 import pytest
 
-from attention_viz.analysis.ablation import ablate
 from attention_viz.analysis.circuits.circuit import measure_circuit
 from attention_viz.analysis.circuits.cut import measure_cut, measure_edges
 from attention_viz.analysis.circuits.faithfulness import measure_faithfulness
 from attention_viz.analysis.circuits.pairs import read_pairs
-from attention_viz.exports.script import script_of, script_of_ablation
+from attention_viz.exports import script_parts
+from attention_viz.exports.script import script_of
 from attention_viz.models.catalogue import Catalogue
 from attention_viz.models.loading import load_model
-from attention_viz.records.ablation import Ablation, AblationKind, AblationRequest
-from attention_viz.records.circuits.attribution import AttributionRequest, Direction, Method
+from attention_viz.records.ablation import Ablation, AblationKind
+from attention_viz.records.circuits.attribution import (
+    EDGE_ABLATIONS,
+    AttributionRequest,
+    Direction,
+    Method,
+)
 from attention_viz.records.circuits.circuit import CircuitRequest, CutRequest, EdgesRequest
 from attention_viz.records.circuits.circuit_file import fit_edges
 from attention_viz.records.circuits.faithfulness import FaithfulnessRequest
@@ -26,7 +31,7 @@ from attention_viz.records.errors import BadInput
 from attention_viz.records.ids import parse_heads
 from attention_viz.records.model import EMBEDDED, ModelEntry
 from attention_viz.records.question import Question
-from tests.builders import NASTY, ablation_of, circuit_of, tokens_of
+from tests.builders import ALL_ABLATIONS, NASTY, circuit_of, tokens_of
 from tests.models_for_tests import COUNTERFACTUAL, PROMPT, save_random_model
 
 HEADS = parse_heads("L0H1, L0H3, L1H2, L2H0")
@@ -80,6 +85,29 @@ ABLATIONS = [
 ]
 
 
+WITH_COUNTERFACTUAL = [Ablation(AblationKind.RESAMPLE, positions=(5, 7)), Ablation()]
+
+
+def test_every_kind_has_its_pieces_and_is_run():
+    assert set(script_parts.EDITS) == set(AblationKind)
+    assert set(script_parts.EDITS_BY_REFERENCES) == {k for k in AblationKind if k.takes_references}
+    assert set(script_parts.REPLACED) == set(EDGE_ABLATIONS)
+    run_here = {ablation.kind for ablation in (*ABLATIONS, *WITH_COUNTERFACTUAL)}
+    assert run_here == set(AblationKind)
+
+
+@pytest.mark.parametrize("ablation", ALL_ABLATIONS, ids=lambda each: each.label)
+def test_a_script_of_every_kind_and_setting_compiles(ablation):
+    circuit = circuit_of()
+    question = replace(circuit.request.question, counterfactual="x")
+    request = replace(circuit.request, ablation=ablation, question=question)
+    script = script_of(replace(circuit, request=request), "gpt2")
+    compile(script, "script", "exec")
+    edit = script.partition("POSITIONS = ")[2].partition("def at_positions")[0]
+    for value in ablation.settings.values():
+        assert repr(value) in edit
+
+
 @pytest.mark.parametrize("ablation", ABLATIONS, ids=lambda each: each.label)
 def test_chosen_heads_without_counterfactual(load, capsys, ablation):
     model, folder = load("gpt2")
@@ -87,9 +115,7 @@ def test_chosen_heads_without_counterfactual(load, capsys, ablation):
     assert_recomputed(script_of(circuit, folder), capsys, circuit, others=2)
 
 
-@pytest.mark.parametrize(
-    "ablation", [Ablation(AblationKind.RESAMPLE, positions=(5, 7)), Ablation()]
-)
+@pytest.mark.parametrize("ablation", WITH_COUNTERFACTUAL, ids=lambda each: each.label)
 @pytest.mark.parametrize("name", ["gpt2", "llama", "neox"])
 def test_chosen_heads_with_counterfactual(load, capsys, name, ablation):
     model, folder = load(name)
@@ -182,16 +208,6 @@ def test_given_edges(load, capsys):
     assert_recomputed(script_of(circuit, folder), capsys, circuit, others=1)
 
 
-@pytest.mark.parametrize("kind", [AblationKind.ZERO, AblationKind.MEAN, AblationKind.RESAMPLE])
-def test_one_ablation(load, capsys, kind):
-    model, folder = load("gpt2")
-    question = Question("gpt2", PROMPT, counterfactual=COUNTERFACTUAL, position=5)
-    result = ablate(model, AblationRequest(question, HEADS, Ablation(kind)))
-    names = run(script_of_ablation(result, folder), capsys)
-    assert len(names["differences"]) == 3 and max(names["differences"]) < CLOSE
-    assert abs(result.ablated.logit_diff - result.clean.logit_diff) > 100 * CLOSE
-
-
 def test_a_script_stands_alone(load, tmp_path):
     """In a fresh process, on the embedded model, as somebody who saved it would run it."""
     model, folder = load(EMBEDDED)
@@ -253,7 +269,7 @@ def test_tokens_of_users_do_not_leave_their_comments():
 
 
 def test_resample_without_a_counterfactual_is_refused():
-    result = ablation_of()
-    request = replace(result.request, ablation=Ablation(AblationKind.RESAMPLE))
+    circuit = circuit_of()
+    request = replace(circuit.request, ablation=Ablation(AblationKind.RESAMPLE))
     with pytest.raises(BadInput, match="counterfactual"):
-        script_of_ablation(replace(result, request=request), "gpt2")
+        script_of(replace(circuit, request=request), "gpt2")

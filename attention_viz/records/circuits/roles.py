@@ -30,11 +30,6 @@ class Role(StrEnum):
         """What its score is, and whether it is about the model or about this prompt."""
         return _ABOUT[self]
 
-    @property
-    def is_general(self) -> bool:
-        """Whether the score is about the model, whatever the prompt."""
-        return self in (Role.PREVIOUS_TOKEN, Role.DUPLICATE_TOKEN, Role.INDUCTION)
-
 
 _ABOUT = {
     Role.PREVIOUS_TOKEN: "about the model: mean attention from each token to the one before it, "
