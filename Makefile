@@ -2,6 +2,7 @@
 PYTHON ?= python3
 PORT ?= 8050
 MODEL ?=
+WORKERS ?= 2
 
 VENV := .venv
 IN_VENV := $(VENV)/bin/python
@@ -11,8 +12,11 @@ IN_VENV := $(VENV)/bin/python
 run: $(VENV)/installed
 	$(IN_VENV) main.py serve --port $(PORT) $(foreach name,$(MODEL),--model $(name))
 
+# Several processes, each with one thread: more would only wait for each other. The journeys come
+# after them, alone: a browser and a server keep two cores busy by themselves.
 test: $(VENV)/installed-dev
-	$(IN_VENV) -m pytest -ra
+	OMP_NUM_THREADS=1 $(IN_VENV) -m pytest -ra -n $(WORKERS) --dist loadfile --ignore tests/browser
+	$(IN_VENV) -m pytest -ra tests/browser
 
 lint: $(VENV)/installed-dev
 	$(VENV)/bin/ruff check .

@@ -1,14 +1,41 @@
 """Fixtures all tests share. Those of the browser live in tests/browser/conftest.py."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from attention_viz.models.catalogue import Catalogue
+from attention_viz.models.loading import LoadedModel, load_model
+from attention_viz.records.model import EMBEDDED
 from attention_viz.workbench import Workbench
 
 
 @pytest.fixture(scope="session")
-def workbench():
-    """One workbench for the whole run: the embedded model is loaded when first asked for."""
-    bench = Workbench(Catalogue.standard(), device="cpu")
-    yield bench
-    bench.close()
+def embedded_model() -> LoadedModel:
+    """The embedded model, loaded once; every workbench gets it without waiting."""
+    return load_model(Catalogue.standard().entry(EMBEDDED), device="cpu")
+
+
+@pytest.fixture
+def bench(embedded_model) -> Iterator[Workbench]:
+    """A workbench that has measured nothing yet; its model is there."""
+    with_model = _around(embedded_model)
+    yield with_model
+    with_model.close()
+
+
+@pytest.fixture(scope="module")
+def workbench(embedded_model) -> Iterator[Workbench]:
+    """One workbench for the tests of a module that only ask: it may know the answer already."""
+    shared = _around(embedded_model)
+    yield shared
+    shared.close()
+
+
+def _around(model: LoadedModel) -> Workbench:
+    def load(entry, **settings):
+        return model if entry.name == EMBEDDED else load_model(entry, **settings)
+
+    bench = Workbench(Catalogue.standard(), device="cpu", loader=load)
+    bench.wait(EMBEDDED)
+    return bench

@@ -39,7 +39,7 @@ LENGTH = 15  # tokens of MARY, beginning of text included
 
 @pytest.fixture
 def run(workbench, capsys):
-    """run("sweep", …) → (exit code, stdout, stderr), on the embedded model all tests share."""
+    """run("sweep", …) → (exit code, stdout, stderr), on the embedded model."""
 
     def run_command(*argv, make_workbench=lambda *args, **options: workbench):
         code = main([str(word) for word in argv], make_workbench)

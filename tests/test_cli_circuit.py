@@ -32,7 +32,7 @@ TOTAL = 1519  # edges of 4 layers of 8 heads; see the graph's tests
 
 @pytest.fixture
 def run(workbench, capsys):
-    """run("--family", …) → (exit code, stdout, stderr), on the embedded model all tests share."""
+    """run("--family", …) → (exit code, stdout, stderr), on the embedded model."""
 
     def run_command(*argv, make_workbench=lambda *args, **options: workbench):
         code = main(["circuit", *map(str, argv)], make_workbench)

@@ -1,6 +1,5 @@
 """Sweeps and plain forwards from several threads give the serial numbers."""
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -19,6 +18,7 @@ from attention_viz.records.model import EMBEDDED
 from attention_viz.records.question import Question
 from attention_viz.records.sweep import SweepRequest
 from attention_viz.workbench import Workbench
+from tests.threads_for_tests import until
 
 PROMPTS = (
     "When Mary and John went to the store, John gave a drink to",
@@ -78,8 +78,7 @@ def test_clicks_during_background_sweeps_give_the_serial_numbers(serial):
             assert np.allclose(numbers(workbench.measure(request)), expected, atol=1e-5, rtol=1e-5)
     sweeps = [e for r, e in zip(asked, serial, strict=True) if isinstance(r, SweepRequest)]
     for job, expected in zip(jobs, sweeps, strict=True):
-        while not workbench.jobs.status(job.id).is_over:
-            time.sleep(0.01)
+        until(lambda job=job: workbench.jobs.status(job.id).is_over, seconds=600)
         result = workbench.jobs.status(job.id).result
         assert np.allclose(numbers(result), expected, atol=1e-5, rtol=1e-5)
     workbench.close()

@@ -13,6 +13,7 @@ from attention_viz.analysis.one_pass import Candidate, evaluate
 from attention_viz.analysis.question import Asked
 from attention_viz.analysis.sweep import all_heads
 from attention_viz.records.ids import HeadId
+from attention_viz.records.looks.heads import MOST_HEADS, HeadsRequest
 from attention_viz.records.metrics import Metric
 
 
@@ -44,6 +45,14 @@ class Effects:
     @property
     def seconds(self) -> float:
         return time.perf_counter() - self.started
+
+
+def heads_of(
+    effects: Effects, request: HeadsRequest, edit: Edit, *, least: int = 1
+) -> tuple[HeadId, ...]:
+    """The heads of the request; of fewer than `least`, the strongest. Raises BadInput."""
+    chosen = effects.asked.need_heads(request.heads) if request.heads else ()
+    return chosen if len(chosen) >= least else strongest_heads(effects, edit, MOST_HEADS)
 
 
 def strongest_heads(effects: Effects, edit: Edit, most: int) -> tuple[HeadId, ...]:

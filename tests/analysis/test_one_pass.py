@@ -1,21 +1,24 @@
 """One pass = one hooked forward per candidate, for every kind, architecture and precision."""
 
 import random
+from itertools import accumulate
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.profiler import ProfilerActivity, profile
 from transformers import AutoModelForCausalLM
 
 from attention_viz.analysis.edits import Scale, edit_of
 from attention_viz.analysis.metrics import read_metric
-from attention_viz.analysis.one_pass import Candidate, evaluate, run_ablated
+from attention_viz.analysis.one_pass import Candidate, _row_bytes, evaluate, run_ablated
 from attention_viz.analysis.question import ask, ids_of
 from attention_viz.records.ablation import Ablation, AblationKind
 from attention_viz.records.errors import AttentionVizError, BadInput
 from attention_viz.records.ids import HeadId
 from attention_viz.records.metrics import Metric
+from attention_viz.records.question import Question
 from tests.analysis import oracle
 
 MODELS = ("embedded", "gpt2", "llama", "neox")
@@ -210,6 +213,42 @@ def test_a_small_memory_budget_gives_the_same_numbers(load, ask_about):
     candidates = [Candidate(heads, edit) for heads in random_sets(asked, 20)]
     tight = one_pass(asked, candidates, budget=1)
     assert (tight - one_pass(asked, candidates)).abs().max() < 1e-9
+
+
+def peak_bytes(work):
+    """The most bytes of CPU memory that tensors take at the same time."""
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
+        work()
+    events = profiled.profiler.kineto_results.events()
+    changes = [event for event in events if event.name() == "[memory]"]
+    changes.sort(key=lambda event: event.start_ns())
+    return max(accumulate(event.nbytes() for event in changes))
+
+
+@pytest.mark.parametrize("implementation", ["sdpa", "eager"])
+@pytest.mark.parametrize(
+    "name, prompt",
+    [
+        *((name, None) for name in MODELS),
+        ("gpt2", " ".join(f"w{number % 40}" for number in range(60))),  # mostly patterns
+        ("embedded", "Mary"),  # mostly unembedding
+    ],
+)
+def test_a_row_takes_no_more_than_is_estimated(load, ask_about, name, prompt, implementation):
+    """And not much less: a fifth at least, or devices would stay half empty."""
+    model = load(name, torch.float32, implementation)
+    asked = ask(model, ask_about(name) if prompt is None else Question(name, prompt))
+    edit = edit_of(asked, Ablation())
+
+    def work(rows):
+        candidates = [Candidate((HeadId(0, 0),), edit)] * rows
+        asked.decoder.row_seconds = 1e-9  # fast enough for all rows in one chunk
+        [_] = evaluate(asked, candidates, lambda logits: logits.log_softmax(-1)[:, 0])
+
+    work(2)  # what is made once is there now
+    taken = (peak_bytes(lambda: work(40)) - peak_bytes(lambda: work(8))) / 32
+    asked.decoder.row_seconds = None
+    assert taken <= _row_bytes(asked) <= 5 * taken
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -246,8 +246,8 @@ def _end(scale: _Scale, size: int, total: int) -> Faithfulness:
     return Faithfulness(size, size / total, metric, float(is_full), None, float(not is_full))
 
 
-def _random(size: int, values: Sequence[float]) -> RandomCircuits | None:
-    return RandomCircuits(size, tuple(map(float, values))) if len(values) else None
+def _random(size: int, values: Float[np.ndarray, " circuit"]) -> RandomCircuits | None:
+    return RandomCircuits(size, tuple(values.tolist())) if len(values) else None
 
 
 def _without_each(graph: Graph, kept: Mask, request: FaithfulnessRequest):

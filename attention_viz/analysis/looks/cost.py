@@ -1,8 +1,10 @@
 """A search for every likely token: how many heads must go until it is the top-1."""
 
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from typing import Any
 
 from attention_viz.analysis.question import Asked, ask, rank_tokens
 from attention_viz.analysis.search import begin_search
@@ -69,6 +71,9 @@ class _Quiet(Pace):
 
     def report(self, done: int, total: int, partial=None) -> None:
         pass
+
+    def recall(self, request: Any, compute: Callable[[], Any]) -> Any:
+        return self._pace.recall(request, compute)
 
     @property
     def is_cancelled(self) -> bool:

@@ -31,7 +31,7 @@ def respond_to_dose(model: LoadedModel, request: DoseRequest, pace: Pace | None 
     asked.pace.report(request.steps, request.steps)
     tops = values.pop("top").astype(int)
     changes = np.flatnonzero(tops[1:] != tops[:-1])
-    flips = [_bisect(asked, heads, scale[i], scale[i + 1], tops[i]) for i in changes]
+    flips = [_bisect(asked, heads, scale[i], scale[i + 1], int(tops[i])) for i in changes]
     return Dose(
         request=request,
         tokens=asked.tokens,
@@ -78,4 +78,4 @@ def _bisect(asked: Asked, heads: tuple[HeadId, ...], low: float, high: float, to
         after = after if found == top else found
     if after == top:  # every middle was below the change: it lies at the upper end
         after = int(_run(asked, heads, np.array([high]))["top"][0])
-    return Flip(float(high), asked.token(int(top)), asked.token(after))
+    return Flip(float(high), asked.token(top), asked.token(after))

@@ -3,11 +3,11 @@
 import numpy as np
 
 from attention_viz.analysis.edits import edit_of
-from attention_viz.analysis.effects import Effects, strongest_heads
+from attention_viz.analysis.effects import Effects, heads_of
 from attention_viz.analysis.one_pass import Candidate
 from attention_viz.analysis.question import ask
 from attention_viz.models.loading import LoadedModel
-from attention_viz.records.looks.positions import MOST_HEADS, PositionMap, PositionsRequest
+from attention_viz.records.looks.positions import PositionMap, PositionsRequest
 from attention_viz.records.pace import Pace
 
 
@@ -34,8 +34,7 @@ def map_positions(
         )
 
     effects = Effects(asked, request.metric, record)
-    chosen = asked.need_heads(request.heads) if request.heads else ()
-    heads = chosen or strongest_heads(effects, everywhere, MOST_HEADS)
+    heads = heads_of(effects, request, everywhere)
     # The edit's values are those of the whole ablation, put in at one position only: permute and
     # mean would otherwise mean something else for each position.
     edits = [everywhere.at((position,)) for position in positions]

@@ -5,11 +5,11 @@ from itertools import combinations
 import numpy as np
 
 from attention_viz.analysis.edits import edit_of
-from attention_viz.analysis.effects import Effects, strongest_heads
+from attention_viz.analysis.effects import Effects, heads_of
 from attention_viz.analysis.one_pass import Candidate
 from attention_viz.analysis.question import ask
 from attention_viz.models.loading import LoadedModel
-from attention_viz.records.looks.redundancy import MOST_HEADS, Redundancy, RedundancyRequest
+from attention_viz.records.looks.redundancy import Redundancy, RedundancyRequest
 from attention_viz.records.pace import Pace
 
 
@@ -35,8 +35,7 @@ def map_redundancy(
         )
 
     effects = Effects(asked, request.metric, record)
-    chosen = asked.need_heads(request.heads) if request.heads else ()
-    heads = chosen if len(chosen) > 1 else strongest_heads(effects, edit, MOST_HEADS)
+    heads = heads_of(effects, request, edit, least=2)
     sets = list(combinations(heads, 2))
     single, pairs = np.full(len(heads), np.nan), np.full(len(sets), np.nan)
     effects.expected = effects.done + len(heads) + len(sets)

@@ -4,23 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from attention_viz.records.ablation import Ablation
 from attention_viz.records.ids import HeadId
-from attention_viz.records.metrics import Metric
-from attention_viz.records.question import Question
+from attention_viz.records.looks.heads import HeadsRequest
 from attention_viz.records.tokens import Tokens
-
-MOST_HEADS = 20  # of the greatest effect, where none are chosen
 
 
 @dataclass(frozen=True)
-class RedundancyRequest:
+class RedundancyRequest(HeadsRequest):
     """Ablate heads alone and in pairs; `heads` of fewer than two: the MOST_HEADS strongest."""
-
-    question: Question
-    heads: tuple[HeadId, ...] = ()
-    ablation: Ablation = Ablation()
-    metric: Metric = Metric.LOGIT_DIFF
 
 
 @dataclass(frozen=True, eq=False)
