@@ -38,7 +38,7 @@ def _map_card() -> html.Node:
         "Logit lens",
         html.Div([shows, place("lens-run", className="mut")], className="controls"),
         place("lens-figure"),
-        html.P("Click a column to read out there.", className="note"),
+        html.P("Click a column to read out there.", className="note lens-hint"),
         fold("How to read it", html.P(_HOW, className="note")),
         note="top-1 after each layer, at every position",
         tools=csv_button("lens"),
