@@ -10,8 +10,41 @@
 
   av.isFree = (name) => {
     const line = av.line(name);
-    return Boolean(line.send) && (!line.isBusy || performance.now() - line.since > GIVEN_UP);
+    if (isAway || !line.send) return false;
+    return !line.isBusy || performance.now() - line.since > GIVEN_UP;
   };
+
+  // A server that is stopped or can't be reached: said once, and nothing is asked but whether it is
+  // back; then the questions that got no answer are asked again.
+  const PAUSES = [1000, 2000, 4000, 8000]; // ms between looks
+  let isAway = false;
+  const reach = window.fetch.bind(window);
+  window.fetch = async (...asked) => {
+    try {
+      return await reach(...asked);
+    } catch (error) {
+      if (!isAway && !asked[1]?.signal?.aborted) goAway();
+      throw error;
+    }
+  };
+  const goAway = () => {
+    isAway = true;
+    av.say({ kind: "danger", title: "The server doesn't answer", stays: true,
+      message: "It was stopped, or can't be reached. The page stays as it is.",
+      remedy: "Once it runs again, the page goes on by itself." });
+    lookAgain(0);
+  };
+  const lookAgain = (times) => setTimeout(async () => {
+    try {
+      await reach(window.location.pathname, { method: "HEAD", cache: "no-store" });
+    } catch (error) {
+      return lookAgain(times + 1);
+    }
+    isAway = false;
+    for (const line of Object.values(lines)) line.isBusy = false;
+    document.dispatchEvent(new CustomEvent("av-back"));
+    av.refresh();
+  }, PAUSES[Math.min(times, PAUSES.length - 1)]);
 
   // One question at a time on each line; its answer comes to `av.onTold` listeners.
   av.ask = (name, question) => {

@@ -8,6 +8,15 @@
   let top = 0; // the newest one
   let last = { addresses: "", time: 0 };
   let isRestoring = false;
+  // However long a slider is held, it is one step.
+  let isHeld = false;
+  document.addEventListener("pointerdown", () => (isHeld = true), true);
+  for (const end of ["pointerup", "pointercancel"]) {
+    document.addEventListener(end, () => setTimeout(() => {
+      isHeld = false;
+      last.isHeld = false;
+    }, 0), true);
+  }
 
   // "#v2.…": deflated JSON in URL-safe base64, see records/page/link.py.
   async function pack(sparse) {
@@ -34,8 +43,9 @@
   const record = (how, addresses) => {
     const names = addresses.join(" ");
     const now = performance.now();
-    const goesOn = how === "live" && names === last.addresses && now - last.time < ONE_STEP;
-    last = { addresses: names, time: now };
+    const isSoon = now - last.time < ONE_STEP || (isHeld && last.isHeld);
+    const goesOn = how === "live" && names === last.addresses && isSoon;
+    last = { addresses: names, time: now, isHeld };
     if (how === "replace" || goesOn || how === "begin") {
       window.history.replaceState(entryOf(), "", window.location.hash);
     } else {
@@ -90,16 +100,24 @@
   });
 
   // A link: at the start, and when somebody pastes one into the address.
-  const open = () => av.act("open", { fragment: window.location.hash }, { how: "replace" });
+  // Its entry in the history is one of ours before the answer comes, and whatever that is.
+  const open = () => {
+    const fragment = window.location.hash;
+    window.history.replaceState(entryOf(), "", fragment);
+    showButtons();
+    av.act("open", { fragment }, { how: "replace" }).then(writeAddress);
+  };
   document.addEventListener("av-begin", () => {
     at = window.history.state?.av ? window.history.state.at : 0;
     top = at;
     if (window.location.hash.length > 1) open();
     else record("begin", []);
-    showButtons();
   });
   window.addEventListener("hashchange", () => {
-    if (!window.history.state?.av) av.act("open", { fragment: window.location.hash });
+    if (window.history.state?.av) return;
+    at += 1;
+    top = at;
+    open();
   });
 
   document.addEventListener("click", async (click) => {

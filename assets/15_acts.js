@@ -23,6 +23,13 @@
   };
 
   document.addEventListener("av-line", next);
+  // A server that was started again has to load the page's model.
+  document.addEventListener("av-back", () => {
+    document.querySelectorAll("#toasts [data-stays]").forEach((toast) => toast.remove());
+    av.say({ kind: "success", title: "The server is back", message: "The page goes on.", remedy: "" });
+    av.act("model", { value: av.page.shared.model });
+    next();
+  });
 
   av.onTold((name, told) => {
     const first = name === "act" ? queue.shift() : null;
@@ -135,7 +142,7 @@
     element.textContent = text;
     return element;
   };
-  av.say = ({ kind, title, message, remedy }) => {
+  av.say = ({ kind, title, message, remedy, stays }) => {
     const place = document.getElementById("toasts");
     for (const old of place.children) if (old.dataset.message === message) old.remove();
     const toast = line("div", `toast show toast-${kind}`, "");
@@ -152,6 +159,7 @@
     toast.append(head, body);
     place.prepend(toast);
     while (place.children.length > MOST) place.lastElementChild.remove();
-    setTimeout(() => toast.remove(), 1000 * SECONDS[kind]);
+    if (stays) toast.dataset.stays = "true";
+    else setTimeout(() => toast.remove(), 1000 * SECONDS[kind]);
   };
 })();

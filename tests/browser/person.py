@@ -4,6 +4,7 @@ Doing waits until the thing is there; seeing reads the page as it is now, so tes
 `until`. Nothing sleeps for a fixed time.
 """
 
+import json
 import re
 import time
 from collections.abc import Callable
@@ -42,6 +43,31 @@ _NOT_YET = (
     ValueError,
 )
 
+_IS_OPEN_TO_TYPING = """const box = document.querySelector(arguments[0]);
+    return Boolean(box) && !box.disabled"""
+
+# No question is open, nothing is loaded or measured, and every figure is drawn.
+_IS_DRAWN = """
+    const av = window.attentionViz;
+    const lines = ['rail', 'view', 'behind', 'act', 'tick'];
+    return Boolean(av?.page) && lines.every((name) => !av.line(name).isBusy)
+        && !av.isWaited() && !Object.keys(av.watched()).length
+        && !document.querySelector('.is-waiting, .loading')
+        && [...document.querySelectorAll('.plot, .matrix, .graph')].every((figure) =>
+            figure.dataset.drawn || !figure.getClientRects().length);"""
+
+# Messages go by themselves, on a slow machine between two looks.
+_REMEMBER_TOASTS = """
+    window.allToasts = window.allToasts || [];
+    window.toastsWatched = window.toastsWatched || new MutationObserver((changes) => {
+        for (const {addedNodes} of changes) for (const added of addedNodes) {
+            if (!added.classList?.contains('toast')) continue;
+            const parts = ['strong', '.toast-message', '.toast-remedy'];
+            window.allToasts.push(parts.map((part) => added.querySelector(part)?.textContent)
+                .filter(Boolean).join(' '));
+        }
+    }).observe(document, {childList: true, subtree: true}) || true;"""
+
 T = TypeVar("T")
 
 
@@ -68,7 +94,7 @@ class Person:
             except _NOT_YET as error:
                 last = error
             time.sleep(_LOOK_AGAIN)
-        raise AssertionError(f"after {PATIENCE:.0f} s not: {what}; last: {last}; {self.toasts()}")
+        raise AssertionError(f"after {PATIENCE:.0f} s not: {what}; last: {last}; {self.told()}")
 
     def steady(self, read: Callable[[], T]) -> T:
         """What `read()` says once it says the same for a while: things move while a page is laid
@@ -111,6 +137,16 @@ class Person:
         script = "return Boolean(document.querySelector(arguments[0])?.getClientRects().length)"
         return self.js(script, selector)
 
+    def value(self, selector: str) -> str:
+        """What a box holds, or the line a menu shows."""
+        script = """const box = document.querySelector(arguments[0]);
+            return box?.selectedOptions ? box.selectedOptions[0]?.text : box?.value"""
+        return self.js(script, selector) or ""
+
+    def chosen(self, group: str) -> str:
+        """Which of a few choices beside each other is taken."""
+        return self.js("return document.querySelector(arguments[0]).value", f"{group} :checked")
+
     def element(self, selector: str) -> WebElement:
         return self.browser.find_element(By.CSS_SELECTOR, selector)
 
@@ -122,8 +158,16 @@ class Person:
             "Browser.setDownloadBehavior",
             {"behavior": "allow", "downloadPath": str(self.downloads)},
         )
+        self.browser.execute_cdp_cmd(
+            "Page.addScriptToEvaluateOnNewDocument", {"source": _REMEMBER_TOASTS}
+        )
+        self.browser.get("about:blank")  # another fragment alone would not load the page anew
         self.browser.get(self.url + fragment)
-        self.until(lambda: self.is_shown("#prompt"), "the page's frame")
+        self.until(self.has_begun, "the page's frame")
+
+    def has_begun(self) -> bool:
+        """Whether the page is there and its scripts know what it shows."""
+        return self.is_shown("#prompt") and self.js("return Boolean(window.attentionViz?.page)")
 
     def looks_here(self) -> "Person":
         """Come back to this window from another one."""
@@ -156,6 +200,28 @@ class Person:
             at = [round(a + share * (b - a)) for a, b in zip(start, end, strict=True)]
             pointer.move_to_location(*at)
         pointer.pointer_up()
+        actions.perform()
+
+    def resizes(self, width: int, height: int, scale: float = 1) -> None:
+        """Make the window so large, in px of CSS; zooming in is a smaller window and a scale."""
+        size = {"width": width, "height": height, "deviceScaleFactor": scale, "mobile": False}
+        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+    def settles(self) -> None:
+        """Wait until everything asked for is drawn."""
+        self.until(lambda: self.js(_IS_DRAWN), "everything drawn")
+        markup = "return document.getElementById('results').innerHTML.length"
+        self.steady(lambda: (self.js(_IS_DRAWN), self.js(markup)))
+        self.until(lambda: self.js(_IS_DRAWN), "everything drawn")
+
+    def presses_together(self, *keys: str) -> None:
+        """The last key while the others are held."""
+        actions = ActionChains(self.browser)
+        for key in keys[:-1]:
+            actions.key_down(key)
+        actions.send_keys(keys[-1])
+        for key in reversed(keys[:-1]):
+            actions.key_up(key)
         actions.perform()
 
     def presses(self, *keys: str) -> None:
@@ -207,7 +273,7 @@ class Person:
 
     def reloads(self) -> None:
         self.browser.refresh()
-        self.until(lambda: self.is_shown("#prompt"), "the page's frame")
+        self.until(self.has_begun, "the page's frame")
 
     def opens_view(self, name: str) -> None:
         self.clicks(f"#tab-{name}")
@@ -230,15 +296,25 @@ class Person:
             self.clicks_head(head)
         self.until(lambda: self.selected() == sorted(heads), f"{heads} selected")
 
-    def picks_in_menu(self, menu: str, label: str, typed: str = "") -> None:
-        """Open a dropdown, type what is to be typed, and take the line with this text or value."""
-        self.opens_menu(menu)
-        if typed:
-            # Looked at and typed again where a letter is swallowed: options that come in while the
-            # menu opens can take the focus for a moment.
-            self.writes(".dash-dropdown-search-container input", typed)
-        script = """return [...document.querySelectorAll('.dash-dropdown-option')].find((line) =>
-            [line.innerText.trim(), line.querySelector('input').value].includes(arguments[0]))"""
+    def picks_in_menu(self, menu: str, label: str) -> None:
+        """Take the line of a menu with this text or value."""
+        script = """return [...document.querySelectorAll(arguments[0] + ' option')].find((line) =>
+            [line.text.trim(), line.value].includes(arguments[1]))"""
+
+        def take() -> bool:
+            line = self.js(script, f"#{menu}", label)
+            if line is not None:
+                self.js("arguments[0].parentElement.scrollIntoView({block: 'center'})", line)
+                line.click()
+            return line is not None
+
+        self.until(take, f"{label!r} in {menu}")
+
+    def picks_in_list(self, box: str, label: str, typed: str) -> None:
+        """Type into a box, and take the line with this text of the list that unfolds."""
+        self.types_into_list(box, typed)
+        script = """return [...document.querySelectorAll('.combo-list li')].find((line) =>
+            line.querySelector('code')?.innerText === arguments[0])"""
 
         def take() -> bool:
             line = self.js(script, label)
@@ -246,15 +322,31 @@ class Person:
                 line.click()
             return line is not None
 
-        self.until(take, f"{label!r} in {menu}")
+        self.until(take, f"{label!r} in the list of {box}")
 
-    def opens_menu(self, menu: str) -> None:
-        self.clicks(f"#{menu}")
-        self.until(lambda: self.is_shown(".dash-dropdown-content"), f"the menu {menu}")
+    def types_into_list(self, box: str, typed: str) -> None:
+        self.until(lambda: self.js(_IS_OPEN_TO_TYPING, f"#{box}"), f"the box {box}")
+        self.clicks(f"#{box}")
+        self.writes(f"#{box}", typed)
+        self.until(lambda: self.is_shown(".combo-list"), f"the list of {box}")
 
-    def closes_menu(self) -> None:
+    def leaves_list(self) -> None:
         self.presses(Keys.ESCAPE)
-        self.until(lambda: not self.is_shown(".dash-dropdown-content"), "the menu closed")
+        self.until(lambda: not self.is_shown(".combo-list"), "the list closed")
+
+    def unfolds(self, title: str) -> None:
+        """Open the fold with this title: what is in it is drawn only then."""
+        script = """return [...document.querySelectorAll('details > summary')].find((line) =>
+            line.getClientRects().length && line.innerText.trim().startsWith(arguments[0]))"""
+
+        def unfold() -> bool:
+            line = self.js(script, title)
+            if not self.js("return arguments[0].parentElement.open", line):
+                self.js("arguments[0].scrollIntoView({block: 'center'})", line)
+                line.click()
+            return self.js("return arguments[0].parentElement.open", line)
+
+        self.until(unfold, f"the fold {title!r}")
 
     def saves(self, press: Callable[[], None], name: str) -> bytes:
         """Press what downloads a file of this name, and read the file."""
@@ -278,6 +370,24 @@ class Person:
     def toasts(self) -> list[str]:
         """Messages in the corner, the newest first: "title message remedy"."""
         return self.texts(".toasts .toast")
+
+    def told(self) -> list[str]:
+        """All messages since the page was opened, those that are gone as well."""
+        return self.js("return window.allToasts || []")
+
+    def sees_toast(self, *parts: str) -> None:
+        """A message said all of this; it may be gone already."""
+
+        def is_told() -> bool:
+            return any(all(part in toast for part in parts) for toast in self.told())
+
+        self.until(is_told, f"a message with {parts}")
+
+    def requests(self) -> int:
+        """How many questions the page has asked of the server."""
+        script = """return performance.getEntriesByType('resource')
+            .filter((each) => each.initiatorType === 'fetch').length"""
+        return self.js(script)
 
     def selected(self) -> list[str]:
         """Heads pressed in the grid."""
@@ -316,28 +426,60 @@ class Person:
         return self.texts("#tokens .token .token-text")
 
     def figure(self, selector: str, trace: int = 0) -> dict[str, Any]:
-        """What a plotly figure shows: {type, x, y, z, text, customdata, title, shapes}."""
+        """What a plotly figure shows: {type, x, y, z, text, customdata}."""
         script = """
-            const graph = document.querySelector(arguments[0] + ' .js-plotly-plot');
+            const graph = document.querySelector(arguments[0]);
             const plain = (part) => ArrayBuffer.isView(part) ? [...part].map(plain)
               : Array.isArray(part) ? part.map(plain) : part;
             const trace = graph._fullData[arguments[1]];
             const parts = ['type', 'x', 'y', 'z', 'text', 'customdata'];
-            const shown = Object.fromEntries(parts.map((name) => [name, plain(trace[name])]));
-            shown.title = graph._fullLayout.title?.text;
-            shown.shapes = graph.layout.shapes || [];
-            return shown;"""
+            return Object.fromEntries(parts.map((name) => [name, plain(trace[name])]));"""
         return self.js(script, selector, trace)
 
-    def place_in_figure(self, selector: str, x: float, y: float) -> tuple[float, float]:
-        """Where a point of a figure is in the window, px; the figure is scrolled into view."""
+    def matrix(self, selector: str) -> dict[str, Any]:
+        """What a heat map was drawn from, see figures/matrix.py."""
+        found = self.attributes(f"{selector}[data-drawn]", "data-matrix")
+        return json.loads(found[0][0])
+
+    def values(self, selector: str) -> list[list[float]]:
+        """The numbers of a heat map, row by row."""
+        return self.matrix(selector)["values"]
+
+    def lit(self, selector: str) -> tuple[int, int] | None:
+        """The row and the column of a heat map whose names stand out."""
+        script = """return ['rows', 'columns'].map((axis) => {
+            const names = document.querySelectorAll(`${arguments[0]} .matrix-${axis} span`);
+            return [...names].findIndex((name) => name.classList.contains('lit'));
+        })"""
+        found = tuple(self.js(script, selector))
+        return found if min(found) >= 0 else None
+
+    def painted(self, selector: str) -> list[list[bool]]:
+        """Of each cell of a heat map, whether it was painted; all of it has to be in sight."""
         script = """
-            const graph = document.querySelector(arguments[0] + ' .js-plotly-plot');
-            graph.scrollIntoView({block: 'center'});
-            const box = graph.getBoundingClientRect(), {xaxis, yaxis} = graph._fullLayout;
-            return [box.left + xaxis._offset + xaxis.d2p(arguments[1]),
-                    box.top + yaxis._offset + yaxis.d2p(arguments[2])];"""
-        return tuple(self.steady(lambda: self.js(script, selector, x, y)))
+            const map = document.querySelector(arguments[0]);
+            const canvas = map.querySelector('canvas'), edge = canvas.getBoundingClientRect();
+            const pen = canvas.getContext('2d'), sharp = canvas.width / edge.width;
+            const middles = (axis, from, to) =>
+                [...map.querySelectorAll(`.matrix-${axis} span`)].map((name) => {
+                    const box = name.getBoundingClientRect();
+                    return (box[from] + box[to]) / 2;
+                });
+            const across = middles('columns', 'left', 'right').map((x) => x - edge.left);
+            return middles('rows', 'top', 'bottom').map((y) => across.map((x) =>
+                pen.getImageData(x * sharp, (y - edge.top) * sharp, 1, 1).data[3] > 0));"""
+        return self.js(script, selector)
+
+    def place_in_matrix(self, selector: str, row: int, column: int) -> tuple[float, float]:
+        """Where a cell of a heat map is in the window, px; it is scrolled into view."""
+        script = """
+            const map = document.querySelector(arguments[0]);
+            const at = (axis, i) => map.querySelectorAll(`.matrix-${axis} span`)[i]
+                .getBoundingClientRect();
+            map.scrollIntoView({block: 'center'});
+            const [row, column] = [at('rows', arguments[1]), at('columns', arguments[2])];
+            return [(column.left + column.right) / 2, (row.top + row.bottom) / 2];"""
+        return tuple(self.steady(lambda: self.js(script, selector, row, column)))
 
     def place_of_node(self, node: str) -> tuple[float, float]:
         """Where a node of the circuit is in the window, px; the graph is scrolled into view."""

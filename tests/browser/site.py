@@ -19,7 +19,7 @@ class Site:
     """A server's address, and its workbench, which the command line asks as well."""
 
     url: str
-    workbench: Workbench
+    workbench: Workbench | None
 
     def cli(self, command: str, *options: Any) -> dict[str, Any]:
         """What `main.py COMMAND … --json` prints for the same model."""
@@ -34,14 +34,21 @@ class Site:
 
 @contextmanager
 def served(workbench: Workbench) -> Iterator[Site]:
+    """The page on a port of its own, until the block ends."""
+    with listening(workbench) as port:
+        yield Site(f"http://127.0.0.1:{port}/", workbench)
+
+
+@contextmanager
+def listening(workbench: Workbench, port: int = 0) -> Iterator[int]:
     """Serve the page as `main.py serve` does, until the block ends."""
-    listener = serve.bind("127.0.0.1", 0)
+    listener = serve.bind("127.0.0.1", port)
     server = serve._make_server(workbench, listener)
     is_over = threading.Event()
     thread = threading.Thread(target=_run, args=(server, is_over), name="page", daemon=True)
     thread.start()
     try:
-        yield Site(f"http://127.0.0.1:{listener.getsockname()[1]}/", workbench)
+        yield listener.getsockname()[1]
     finally:
         is_over.set()
         thread.join(10)

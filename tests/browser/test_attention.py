@@ -1,4 +1,4 @@
-"""Open, examples, heads by grid and by dropdown, their maps, a cell, its tokens."""
+"""Open, examples, heads by grid and by name, their maps, a cell, its tokens."""
 
 from selenium.webdriver.common.keys import Keys
 
@@ -13,8 +13,7 @@ from tests.browser.wording import (
     to_number,
 )
 
-FIRST_MAP, SECOND_MAP = ".map:nth-child(1)", ".map:nth-child(2)"
-MAPS = ".map:not([hidden])"
+FIRST_MAP, SECOND_MAP = ".map:nth-child(1) .matrix", ".map:nth-child(2) .matrix"
 
 
 def test_the_page_opens_with_an_example_that_was_run(person, site):
@@ -44,15 +43,14 @@ def test_another_example_and_back(person):
     person.until(lambda: person.state().prompt == MARY, "its prompt in the address")
 
 
-def test_heads_by_grid_and_by_dropdown_show_their_maps(person, site):
+def test_heads_by_grid_and_by_name_show_their_maps(person, site):
     person.until(person.grid, "the head grid")
-    assert "No heads selected" in person.text("#attention-message")
+    person.until(lambda: "No heads selected" in person.text("#attention-maps"), "what to do")
     person.clicks_head("L2H3")
     person.until(lambda: map_titles(person) == ["L2H3"], "one map")
-    person.picks_in_menu("heads-dropdown", "L0H5", typed="L0H5")
-    person.closes_menu()
+    person.picks_in_list("heads-menu", "L0H5", typed="L0H5")
     person.until(lambda: map_titles(person) == ["L0H5", "L2H3"], "two maps, layer by layer")
-    assert person.selected() == ["L0H5", "L2H3"]
+    person.until(lambda: person.selected() == ["L0H5", "L2H3"], "both pressed in the grid")
     assert person.texts("#head-pills .pill") == ["L0H5 ×", "L2H3 ×"]
 
     person.clicks("#head-pills [data-head=L0H5]")
@@ -69,23 +67,23 @@ def test_a_clicked_cell_is_lit_in_every_map_and_its_tokens_told(person, site):
     chips = person.token_chips()
     query, key = len(chips) - 1, 10
     assert (chips[key], chips.index("␣John")) == ("␣John", 4), "the second John, not the first"
-    weights = person.figure(FIRST_MAP)["z"]
+    weights = person.values(FIRST_MAP)
     assert sum(weights[query]) == rounded(1, 4)
 
-    person.clicks_at(*person.place_in_figure(FIRST_MAP, key, query))
+    person.clicks_at(*person.place_in_matrix(FIRST_MAP, query, key))
     for each in (FIRST_MAP, SECOND_MAP):
-        person.until(lambda each=each: outlined(person, each) == (query, key), f"{each} lit")
-    person.until(lambda: person.state().focus == (query, key), "the cell in the address")
+        person.until(lambda each=each: person.lit(each) == (query, key), f"{each} lit")
+    person.until(lambda: person.state().attention.focus == (query, key), "the cell in the address")
     person.until(lambda: fact(person, "position") == str(query), "the query's facts")
-    assert "␣John_2 · 10" in person.text("#attention-cell")
+    person.until(lambda: "␣John_2 · 10" in person.text("#attention-cell"), "the cell's ends")
     rows = dict(person.table("Weights of the cell"))
-    other = person.figure(SECOND_MAP)["z"]
+    other = person.values(SECOND_MAP)
     assert {head: float(weight) for head, weight in rows.items()} == {
         "L0H5": rounded(weights[query][key], 3),
         "L2H3": rounded(other[query][key], 3),
     }
 
-    person.clicks("#attention-cell [data-value='10']")
+    person.clicks("#attention-cell .token-chip:nth-of-type(2)")
     person.until(lambda: fact(person, "position") == "10", "the facts of the second John")
     exact = site.cli("lens", *DEFAULT_QUESTION)["top"][-1][10]
     person.until(lambda: "␣John" in fact(person, "token"), "the token")
@@ -99,38 +97,34 @@ def test_a_clicked_cell_is_lit_in_every_map_and_its_tokens_told(person, site):
 def test_ablated_maps_and_the_threshold(person):
     person.selects("L0H5", "L2H3")
     person.until(lambda: map_titles(person) == ["L0H5", "L2H3"], "two maps")
-    clean = person.figure(SECOND_MAP)["z"]
+    clean = person.values(SECOND_MAP)
     person.chooses("#attention-show", "ablated")
-    person.until(lambda: person.figure(SECOND_MAP)["z"] != clean, "the ablated run's map")
-    ablated = person.figure(SECOND_MAP)["z"]
+    person.until(lambda: person.values(SECOND_MAP) != clean, "the ablated run's map")
+    ablated = person.values(SECOND_MAP)
     person.chooses("#attention-show", "ablated − clean")
     change = ablated[-1][10] - clean[-1][10]
-    person.until(
-        lambda: person.figure(SECOND_MAP)["z"][-1][10] == rounded(change, 6), "the difference"
-    )
+    person.until(lambda: person.values(SECOND_MAP)[-1][10] == rounded(change, 3), "the difference")
     person.chooses("#attention-show", "clean")
-    person.until(lambda: person.figure(SECOND_MAP)["z"] == clean, "the clean run's map again")
+    person.until(lambda: person.values(SECOND_MAP) == clean, "the clean run's map again")
 
-    person.js("document.querySelector('#attention-threshold [role=slider]').focus()")
+    person.js("document.getElementById('attention-threshold').focus()")
     person.presses(Keys.END)
-    person.until(lambda: person.text("#attention-least") == "1.00", "the greatest threshold")
-    person.presses(Keys.HOME, Keys.PAGE_UP)
-    least = person.until(lambda: 0 < threshold(person) < 1 and threshold(person), "a threshold")
-    expected = [[w if w is not None and w >= least else None for w in row] for row in clean]
-    person.until(lambda: person.figure(SECOND_MAP)["z"] == expected, "weak weights hidden")
+    person.until(lambda: threshold(person) == 1, "the greatest threshold")
+    person.presses(Keys.HOME, *5 * [Keys.ARROW_RIGHT])
+    person.until(lambda: threshold(person) == rounded(0.05, 4), "a threshold")
+    assert person.text("#attention-threshold + .told") == "0.05"
+    # A triangle: no query looks at what comes after it.
+    count = len(clean)
+    seen = [
+        [len(row) > at and row[at] is not None and row[at] >= 0.05 for at in range(count)]
+        for row in clean
+    ]
+    assert any(map(any, seen)) and not all(row[0] for row in seen)
+    person.until(lambda: person.painted(SECOND_MAP) == seen, "weak weights hidden")
 
 
 def map_titles(person):
-    return [
-        person.figure(f".map:nth-child({place})")["title"]
-        for place in range(1, len(person.texts(MAPS)) + 1)
-    ]
-
-
-def outlined(person, selector):
-    """The (query, key) that the outlines of a map are around."""
-    row, column = person.figure(selector)["shapes"]
-    return (row["y0"] + 0.5, column["x0"] + 0.5)
+    return person.texts("#attention-maps .matrix-title")
 
 
 def fact(person, name):
@@ -141,4 +135,4 @@ def fact(person, name):
 
 
 def threshold(person):
-    return to_number(person.text("#attention-least"))
+    return person.state().attention.threshold

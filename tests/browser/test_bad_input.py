@@ -21,21 +21,24 @@ def busy(person):
 
 def test_an_empty_prompt(busy):
     busy.runs_prompt("")
-    sees_toast(busy, "The prompt is empty.", "Type a few words")
+    busy.sees_toast("The prompt is empty.", "Type a few words")
+    if busy.toasts():
+        busy.clicks(".toasts .toast .btn-close")
+    busy.until(lambda: not busy.toasts(), "the message closed")
     is_as_before(busy)
     goes_on_working(busy)
 
 
 def test_a_prompt_over_the_context(busy):
     busy.runs_prompt("to " * 140)
-    sees_toast(busy, "tokens long; this model reads at most 128", "Shorten it.")
+    busy.sees_toast("tokens long; this model reads at most 128", "Shorten it.")
     is_as_before(busy)
     goes_on_working(busy)
 
 
 def test_a_counterfactual_of_another_length(busy):
     busy.runs_prompt(MARY, "When Mary left")
-    sees_toast(busy, "The counterfactual has 4 tokens, the prompt 15.", "Change words")
+    busy.sees_toast("The counterfactual has 4 tokens, the prompt 15.", "Change words")
     is_as_before(busy)
     busy.writes("#counterfactual", SWAPPED)
     goes_on_working(busy)
@@ -43,28 +46,26 @@ def test_a_counterfactual_of_another_length(busy):
 
 def test_a_token_to_flip_to_that_is_several(busy):
     before = busy.state().flip_to
-    busy.opens_menu("pick-flip-to")
-    busy.presses("qwertyuiop asdf")
-    busy.until(lambda: "tokens" in busy.text(".dash-dropdown-option"), "why it is not one token")
-    busy.clicks(".dash-dropdown-option")
-    sees_toast(busy, "Not one token", "tokens")
-    if busy.is_shown(".dash-dropdown-content"):
-        busy.closes_menu()
-    assert busy.state().flip_to == before
+    shown = busy.value("#pick-flip-to-box")
+    busy.types_into_list("pick-flip-to-box", "qwertyuiop asdf")
+    busy.until(lambda: "tokens" in busy.text(".combo-list .why"), "why it is not one token")
+    busy.presses(Keys.ENTER)
+    busy.leaves_list()
+    assert busy.value("#pick-flip-to-box") == shown and busy.state().flip_to == before
     is_as_before(busy)
     goes_on_working(busy)
 
 
 def test_a_broken_link(busy):
     busy.js("window.location.hash = arguments[0]", BROKEN)
-    sees_toast(busy, "This link is broken", "Ask for the link again")
+    busy.sees_toast("This link is broken", "Ask for the link again")
     is_as_before(busy)
     goes_on_working(busy)
 
 
 def test_a_broken_link_in_a_new_window(visit, site):
     person = visit(site, BROKEN)
-    sees_toast(person, "This link is broken", "Ask for the link again")
+    person.sees_toast("This link is broken", "Ask for the link again")
     person.until(lambda: person.top_token("clean") == "␣Mary", "the default example instead")
     goes_on_working(person)
 
@@ -72,7 +73,7 @@ def test_a_broken_link_in_a_new_window(visit, site):
 def test_a_link_from_another_model(visit, site):
     state = PageState(model="elsewhere", prompt=SWAPPED, heads=("L40H7",), answer=90_000)
     person = visit(site, state.to_fragment())
-    sees_toast(person, "This link is for another model", "elsewhere", "embedded")
+    person.sees_toast("This link is for another model", "elsewhere", "embedded")
     person.until(lambda: person.top_token("clean") == "␣John", "its prompt on the model here")
     assert person.element("#prompt").get_attribute("value") == SWAPPED
     assert person.selected() == [] and person.state().model == "embedded"
@@ -82,7 +83,7 @@ def test_a_link_from_another_model(visit, site):
 def test_a_link_with_heads_the_model_has_not(visit, site):
     state = PageState(prompt=MARY, heads=("L2H3", "L9H9"), position=77)
     person = visit(site, state.to_fragment())
-    sees_toast(person, "embedded has no head L9H9", "out of range", "The rest of the page was kept")
+    person.sees_toast("embedded has no head L9H9", "out of range", "The rest of the page was kept")
     person.until(lambda: person.selected() == ["L2H3"], "the head it has")
     person.until(lambda: person.state().heads == ("L2H3",), "the same in the address")
     goes_on_working(person)
@@ -97,12 +98,12 @@ def test_no_heads_selected(person, view, button):
     person.opens_view(view)
     person.until(lambda: "No heads selected yet" in person.text(f"#view-{view}"), "a hint")
     if view == "attention":
-        person.clicks("#view-attention details summary")
+        person.unfolds("Table: the strongest weights")
     if view == "circuit":
         person.clicks("#circuit-menu summary")
         button = "#circuit-menu .menu-item:nth-of-type(6)"
     person.clicks(button)
-    sees_toast(person, "No heads are selected.", "Pick heads in the grid")
+    person.sees_toast("No heads are selected.", "Pick heads in the grid")
     goes_on_working(person)
 
 
@@ -115,16 +116,6 @@ def test_resampling_without_a_counterfactual(busy):
     assert busy.top_token("clean") == "␣Mary" and busy.selected() == sorted(CHOSEN)
     busy.chooses("#kind", "zero")
     busy.until(lambda: busy.bars("ablated"), "both runs again")
-
-
-def sees_toast(person, *parts):
-    """A message in the corner says all of this; it can be closed."""
-
-    def toast():
-        return next((t for t in person.toasts() if all(part in t for part in parts)), None)
-
-    person.until(toast, f"a message with {parts}")
-    person.clicks(".toasts .toast .btn-close")
 
 
 def is_as_before(person):

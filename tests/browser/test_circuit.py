@@ -42,22 +42,24 @@ def person(visit, site, asked):
 def test_the_circuit_shows_the_command_lines_numbers(person, asked):
     assert {node["id"] for node in person.graph("nodes")} == {n["id"] for n in asked["nodes"]}
     assert edges_of(person.graph("edges")) == drawn_edges(asked)
-    assert "attention weight" in person.text("#circuit-legend")
+    person.until(lambda: "attention weight" in person.text("#circuit-legend"), "the legend")
 
-    rows = person.table("Edges of the circuit")
+    person.unfolds("Table: edges")
+    rows = person.until(lambda: person.table("Edges of the circuit"), "the table of edges")
     assert len(rows) == len(asked["edges"])
     for row, edge in zip(rows, asked["edges"], strict=True):
         assert row[:3] == [edge["source"], edge["target"], edge["via"]]
         assert to_number(row[3]) == rounded(edge["value"], 3)
         assert row[4] == edge["unit"]
         assert row[5] == ("yes" if edge["measured"] else "not measured")
-    heads = {row[0]: row for row in person.table("Nodes of the circuit") if row[1] == "head"}
+    person.unfolds("Table: nodes and roles")
+    rows = person.until(lambda: person.table("Nodes of the circuit"), "the table of nodes")
+    heads = {row[0]: row for row in rows if row[1] == "head"}
     for node in asked["nodes"]:
         if node["kind"] == "head":
             assert to_number(heads[node["id"]][4]) == rounded(node["contribution"], 3)
 
-    person.until(lambda: person.is_shown("#circuit-bars-box"), "the contributions")
-    bars = person.figure("#circuit-bars-box")
+    bars = person.until(lambda: person.figure("#circuit-bars-plot"), "the contributions")
     drawn = {facts[0]: x for facts, x in zip(bars["customdata"], bars["x"], strict=True)}
     exact = {part["component"]: part["value"] for part in asked["contributions"]}
     assert "unembedding bias" in drawn

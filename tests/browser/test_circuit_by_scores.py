@@ -7,9 +7,10 @@ import xml.etree.ElementTree as ElementTree
 
 import networkx as nx
 import pytest
+from selenium.webdriver.common.keys import Keys
 
-from attention_viz.panels.circuit_export import FILES
-from attention_viz.panels.circuit_source import SIZES
+from attention_viz.panels.views.circuit.export import FILES
+from attention_viz.panels.views.circuit.source import SIZES
 from attention_viz.records.page import PageState
 from tests.browser.test_circuit import export
 from tests.browser.wording import DEFAULT_QUESTION, MARY, SWAPPED, rounded
@@ -36,12 +37,12 @@ def test_from_a_search_to_a_proved_circuit_and_back_from_a_file(person, site, tm
     # → all edges scored, cut to a size by the slider
     person.chooses("#circuit-source", "Edge scores")
     person.until(lambda: "input" in ids(person), "the circuit of edge scores")
-    first = asked(site, person.state().edges)
+    first = asked(site, person.state().circuit.edges)
     person.until(lambda: edges(person) == listed(first), "the command line's edges")
     person.until(lambda: says(person, first), "its faithfulness")
-    person.element("#circuit-size [role=slider]").send_keys("\ue012\ue012\ue012")  # left
+    person.element("#circuit-size").send_keys(3 * Keys.ARROW_LEFT)
     fewer = SIZES[SIZES.index(20) - 3]
-    person.until(lambda: person.state().edges == fewer, "fewer edges")
+    person.until(lambda: person.state().circuit.edges == fewer, "fewer edges")
     second = asked(site, fewer)
     assert 0 < len(second["edges"]) < len(first["edges"])
     person.until(lambda: edges(person) == listed(second), "the smaller circuit")
@@ -57,7 +58,7 @@ def test_from_a_search_to_a_proved_circuit_and_back_from_a_file(person, site, tm
     person.clicks_at(*middle_of(person, edge))
     person.until(lambda: "Measure exactly" in person.text("#circuit-detail"), "the edge's detail")
     press(person, "#circuit-detail", "Measure exactly")
-    person.until(lambda: len(person.state().exact) == 1, "the edge asked for")
+    person.until(lambda: len(person.state().circuit.exact) == 1, "the edge asked for")
     person.until(
         lambda: any(e["exact"] for e in person.graph("edges")), "the edge measured exactly"
     )
@@ -67,24 +68,24 @@ def test_from_a_search_to_a_proved_circuit_and_back_from_a_file(person, site, tm
     assert measured["value"] != measured["estimate"]
 
     # → the proof over sizes
-    person.clicks("#proof-measure")
-    person.until(lambda: person.is_shown("#proof-curve-box"), "the curve")
-    assert "CPR" in person.text("#proof-told")
+    person.clicks("[data-act=proof-measure]")
+    person.until(lambda: person.is_shown("#proof-curve"), "the curve")
+    person.until(lambda: "CPR" in person.text("#proof"), "the curve in words")
 
     # → files of each kind
     saved = {suffix: export(person, suffix) for suffix in FILES}
     check_files(saved, person)
 
     # → in again, and compared with what was kept
-    person.clicks("#compare-keep")
-    person.until(lambda: person.state().kept, "the circuit kept")
+    person.clicks("[data-act=compare-keep]")
+    person.until(lambda: person.state().circuit.kept, "the circuit kept")
     person.chooses("#circuit-source", "Import")
     file = tmp_path / "circuit.json"
     file.write_bytes(saved["json"])
-    person.js("return document.querySelector('#circuit-import-file input')").send_keys(str(file))
-    person.until(lambda: person.state().source == "given", "the import")
+    person.element("#circuit-file").send_keys(str(file))
+    person.until(lambda: person.state().circuit.source == "given", "the import")
     person.until(lambda: all(e["exact"] for e in person.graph("edges")), "every edge measured")
-    assert edges(person) == listed(second)
+    person.until(lambda: edges(person) == listed(second), "the same edges")
     person.until(
         lambda: f"{len(second['edges'])} edges in both" in person.text("#compare-told"),
         "the comparison",

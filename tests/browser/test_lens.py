@@ -11,7 +11,9 @@ def test_the_lens_shows_the_command_lines_numbers(person, site):
     person.until(lambda: person.state().flip_to is not None, "the example's token to flip to")
     person.opens_view("lens")
     compare(person, site.cli("lens", *DEFAULT_QUESTION))
-    assert "Final prediction ␣Mary" in person.text("#lens-sentence")
+    person.until(
+        lambda: "Final prediction ␣Mary" in person.text("#lens-sentence"), "the sentence about it"
+    )
 
     person.selects(*CHOSEN)
     person.chooses("#lens-show", "ablated")
@@ -22,8 +24,8 @@ def test_the_lens_shows_the_command_lines_numbers(person, site):
 def test_a_click_on_a_column_reads_out_there(person, site):
     person.until(lambda: person.state().flip_to is not None, "the example's token to flip to")
     person.opens_view("lens")
-    person.until(lambda: person.figure("#lens-figure")["z"], "the lens")
-    person.clicks_at(*person.place_in_figure("#lens-figure", 8, 1))
+    person.until(lambda: person.values("#lens-map"), "the lens")
+    person.clicks_at(*person.place_in_matrix("#lens-map", 1, 8))
     person.until(lambda: "position 8" in person.text("#prediction-at"), "another read-out")
     person.until(lambda: person.text("#lens-at").endswith("position 8"), "told in the lens too")
     compare(person, site.cli("lens", *DEFAULT_QUESTION, "--position", 8))
@@ -32,8 +34,8 @@ def test_a_click_on_a_column_reads_out_there(person, site):
 def compare(person, asked):
     """The map's top-1 probabilities everywhere, and the table of the read-out."""
     exact = [[cell[0]["probability"] for cell in row] for row in asked["top"]]
-    wanted = [pytest.approx(row, abs=1e-5) for row in exact]
-    person.until(lambda: person.figure("#lens-figure")["z"] == wanted, "the map's probabilities")
+    wanted = [pytest.approx(row, abs=1e-4) for row in exact]
+    person.until(lambda: person.values("#lens-map") == wanted, "the map's probabilities")
     at, rows = asked["position"], asked["rows"]
     person.until(lambda: is_table_of(person, asked), "the table of the read-out")
     for name, row in zip(reversed(rows), person.table("Logit lens at the read-out"), strict=True):

@@ -1,10 +1,16 @@
 """A copied link shows the same page in another window."""
 
+import json
+from pathlib import Path
+
 from selenium.webdriver.common.keys import Keys
 
 from attention_viz.records.page import PageState
 from tests.browser.wording import HEADS
 
+LINKS = json.loads(
+    (Path(__file__).parents[1] / "records" / "links" / "version_1.json").read_text("utf-8")
+)
 CHOSEN = ("L0H5", "L2H3")
 
 
@@ -14,12 +20,12 @@ def test_a_copied_link_shows_the_same_page(person, visit, site):
     person.chooses("#kind", "mean")
     person.clicks("#theme-switch")
     person.opens_view("circuit")
-    person.until(lambda: "ablation: mean" in person.text("#prediction"), "mean ablation")
+    person.until(lambda: "mean ablation" in person.text("#prediction"), "mean ablation")
     person.until(lambda: len(person.graph("edges")) > 3, "the graph")
     wanted = PageState().change(heads=CHOSEN, kind="mean", view="circuit", theme="dark")
     person.until(lambda: same_choices(person.state(), wanted), "the choices in the address")
     person.clicks("#copy-link")
-    person.until(lambda: any("Link copied" in toast for toast in person.toasts()), "a toast")
+    person.until(lambda: any("Link copied" in toast for toast in person.told()), "a toast")
     seen = look(person)
 
     link = paste(person.browser)
@@ -27,6 +33,24 @@ def test_a_copied_link_shows_the_same_page(person, visit, site):
     other = visit(site, link.removeprefix(person.url))
     other.until(lambda: look(other) == seen, "the same page in another window")
     assert other.window != person.window
+
+
+def test_a_link_of_the_first_version_opens(visit, site):
+    link = next(link for link in LINKS if link["name"] == "heads and zero")
+    person = visit(site, link["fragment"])
+    wanted = link["state"]
+    person.until(lambda: person.selected() == wanted["heads"], "its heads")
+    person.until(lambda: person.texts(".matrix-title") == wanted["heads"], "their maps")
+    assert person.value("#prompt") == wanted["prompt"]
+    assert person.chosen("#attention-show") == wanted["maps"]
+    for head in wanted["heads"]:
+        person.until(
+            lambda head=head: person.lit(f"#map-{head}") == tuple(wanted["focus"]), "its cell"
+        )
+    state = person.until(lambda: person.state().heads and person.state(), "the address")
+    assert person.js("return location.hash").startswith("#v2.")
+    assert state.attention.threshold == wanted["maps_threshold"]
+    assert state.flip_to == wanted["flip_to"]
 
 
 def look(person):
@@ -40,8 +64,8 @@ def look(person):
         "effects": person.effects(),
         "theme": person.theme(),
         "view": [name for name in ("attention", "circuit") if person.is_shown(f"#view-{name}")],
-        "kind": person.text("#kind .active"),
-        "flip to": person.text("#pick-flip-to"),
+        "kind": person.chosen("#kind"),
+        "flip to": person.value("#pick-flip-to-box"),
         "edges": [(edge["id"], edge["label"]) for edge in person.graph("edges")],
         "state": person.state(),
     }

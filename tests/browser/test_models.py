@@ -42,9 +42,9 @@ def test_the_page_answers_while_the_model_is_loaded(visit, serve_page, embedded_
     let_load.set()
     person.until(lambda: person.top_token("clean") == "␣Paris", "an answer, without a click")
     person.until(lambda: len(person.effects()) == len(HEADS), "the sweep, without a click")
-    person.until(lambda: person.figure("#lens-figure")["z"], "the lens, without a click")
+    person.until(lambda: person.values("#lens-map"), "the lens, without a click")
     person.until(lambda: person.text("#model-chip").startswith("cpu"), "the device")
-    assert not person.is_shown(".loading") and not person.is_shown(".spinner")
+    person.until(lambda: not person.is_shown(".loading, .spinner"), "nothing loading any more")
 
 
 def test_a_model_that_fails_to_load_leaves_the_page_as_it_is(visit, serve_page, tmp_path):
@@ -57,10 +57,10 @@ def test_a_model_that_fails_to_load_leaves_the_page_as_it_is(visit, serve_page, 
     person.picks_in_menu("model-menu", "broken")
     sees_failure(person)
     assert person.state().model == "embedded" and person.selected() == ["L2H3"]
-    assert "embedded" in person.text("#model-menu")
-    assert person.text("#model-chip") == "broken failed"
-    person.clicks("#model-retry")
-    person.until(lambda: person.text("#model-chip") == "broken failed", "the second try")
+    person.until(lambda: "embedded" in person.value("#model-menu"), "the menu as the page is")
+    person.until(lambda: "broken failed" in person.text("#model-chip"), "what failed")
+    person.clicks("#model-chip button")
+    person.until(lambda: failures(person) == 2, "the second try")
 
     person.selects("L0H5", "L2H3")
     person.until(lambda: person.bars("ablated"), "the old model works on")
@@ -75,7 +75,8 @@ def test_another_model_is_loaded_and_shown(visit, serve_page, tmp_path):
     person.picks_in_menu("model-menu", name)
     person.until(lambda: len(person.grid()) == 12, "a grid of 3 × 4 heads")
     person.until(lambda: len(person.effects()) == 12, "its sweep")
-    assert person.selected() == [] and person.state().model == name
+    person.until(lambda: person.state().model == name, "the model in the address")
+    assert person.selected() == []
     person.picks_in_menu("model-menu", "embedded")
     person.until(lambda: len(person.effects()) == len(HEADS), "the embedded model again")
 
@@ -84,7 +85,11 @@ def sees_failure(person):
     wanted = "broken could not be loaded; the page stays with embedded."
 
     def reason():
-        toast = next((toast for toast in person.toasts() if wanted in toast), "")
+        toast = next((toast for toast in person.told() if wanted in toast), "")
         return toast.partition(wanted)[2].strip()
 
     person.until(reason, "a message with the reason")
+
+
+def failures(person):
+    return sum("broken could not be loaded" in toast for toast in person.told())

@@ -74,15 +74,15 @@ def test_a_cancelled_search_keeps_what_it_found(person, site, let_go):
     kept = person.texts("#search-state [data-head]")
     assert kept
     person.until(lambda: person.selected() == sorted(kept), "heads found so far in the selection")
-    assert any("found so far are selected" in toast for toast in person.toasts())
+    person.sees_toast("found so far are selected")
     assert not person.is_shown("#cancel-search")
     person.opens_view("ablation")
-    person.until(lambda: "Cancelled" in person.text("#study-status"), "the label of the study")
+    person.until(lambda: "Cancelled" in person.text("#study-result"), "the label of the study")
 
     let_go.set()
     person.clicks("#find")
     person.until(lambda: "Minimal" in person.text("#search-state"), "a whole search")
-    assert person.selected() == found(site)
+    person.until(lambda: person.selected() == found(site), "its heads in the selection")
 
 
 def test_a_search_is_found_again_after_a_reload(person, site, let_go):

@@ -8,6 +8,7 @@ from typing import Any
 from attention_viz.panels.frame.examples import EXAMPLES, example_state, suggested_flip
 from attention_viz.panels.kit.acts import Act, Outcome
 from attention_viz.panels.kit.common import NotReady, ask, toast
+from attention_viz.panels.rail.search import under_way
 from attention_viz.records.errors import AttentionVizError, BadInput
 from attention_viz.records.model import ModelInfo
 from attention_viz.records.page import PageState
@@ -113,8 +114,9 @@ def _open(bench: Any, state: PageState, payload: dict[str, Any]) -> Outcome:
 
 
 def _fit(bench: Any, state: PageState, payload: dict[str, Any]) -> Outcome:
+    """What the page does once its model is there; its search may be under way already."""
     fitted, says = _fitted(bench, state)
-    return Outcome(page=fitted, says=says)
+    return Outcome(page=fitted, says=says, followed=under_way(bench, fitted))
 
 
 ACTS: dict[str, Act] = {"open": _open, "fit": _fit}

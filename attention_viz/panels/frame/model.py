@@ -34,8 +34,10 @@ def sizes(info: ModelInfo) -> str:
 
 def draw_menu(bench: Any, state: PageState) -> html.Node:
     """All models, with their sizes where they are known; choosing one loads it."""
-    wanted = state.local("model.wanted") or state.model
-    options = [_option(entry, bench, wanted) for entry in bench.catalogue.entries]
+    wanted = state.local("model.wanted")
+    is_coming = wanted and bench.status(wanted).state != "failed"
+    shown = wanted if is_coming else state.model
+    options = [_option(entry, bench, shown) for entry in bench.catalogue.entries]
     return html.Select(
         options, id="model-menu", className="form-select", **{"data-act-value": "model"}
     )

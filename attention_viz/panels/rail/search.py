@@ -144,14 +144,14 @@ def _find(bench: Any, state: PageState, payload: dict[str, Any]) -> Outcome:
     return Outcome(page=asked, submitted=(job,), followed=(job.id,))
 
 
-def _find_again(bench: Any, state: PageState, payload: dict[str, Any]) -> Outcome:
-    """A search found under way for this page, after a reload or in a second tab."""
+def under_way(bench: Any, state: PageState) -> tuple[str, ...] | None:
+    """The search that goes on for this page, after a reload or in a second tab."""
     try:
         job = bench.jobs.find(search_request(state))
     except AttentionVizError:
-        return Outcome()
-    return Outcome() if job is None or job.is_over else Outcome(followed=(job.id,))
+        return None
+    return None if job is None or job.is_over else (job.id,)
 
 
 PARTS = (Part("search-state", show_search),)
-ACTS: dict[str, Act] = {"find": _find, "find-again": _find_again}
+ACTS: dict[str, Act] = {"find": _find}
