@@ -1,8 +1,9 @@
 """Any record as plain JSON values: what every command prints with `--json`.
 
-A HeadId is "L2H3", an EdgeId "L0H1->L2H3.K", a Token {"token", "id"} (with "bytes" and "shown" where
-it holds part of a character); an enum is its value, with its unit beside it where it has one; arrays are nested lists; an ablation has the settings of its
-kind and no other. What is not measured (nan) or not finite becomes null, which JSON can say.
+A HeadId is "L2H3", an EdgeId "L0H1->L2H3.K", a Token {"token", "id"}, with "bytes" and "shown" where
+it holds part of a character; an enum is its value, with its unit beside it where it has one; arrays
+are nested lists; an ablation has the settings of its kind and no other. What is not measured (nan)
+or not finite becomes null, which JSON can say.
 
 What was asked stands beside what was found, not within it: an answer's own fields come after those
 of its request, and say in its place what both say (a position counted from the end is resolved).
