@@ -7,9 +7,9 @@ nobody asked before (another prompt of the same length, another head, another pl
 slider), so nothing is answered from a cache; only `back` and `second_visit` are about what is
 known. Circuit actions share one prompt, whose edge scores are known when they start.
 
-ms             from the event's time stamp to the last change of what the action changes (bars, grid,
-               pills and maps; or graph, detail, …); for `open_link` from the start of navigation
-               to the first bars, `open_link_heads` to the last head's effect
+ms             from the event's time stamp to the last change of what the action changes (bars,
+               grid, pills and maps; or graph, detail, …); for `open_link` from the start of
+               navigation to the first bars, `open_link_heads` to the last head's effect
 requests, kb   calls of the page until it rests (of a visit: all requests); headers included;
                `kb_received` of a visit is what came over the network, compressed as it came
 main_thread_ms tasks of the page's main thread until it rests
@@ -23,6 +23,7 @@ Pages of other commits: `--tree FOLDER` starts the server there.
 import argparse
 import json
 import os
+import signal
 import socket
 import statistics
 import subprocess
@@ -244,7 +245,10 @@ def _cell(value: float | None) -> str:
 def measure(
     benchmark: Benchmark, wanted: set[str], runs: int, tell: Callable[[str], None]
 ) -> dict[str, Any]:
-    """All that is wanted, by result, told as it is found; what can't be done has a "problem" instead of numbers."""
+    """All that is wanted, by result, told as it is found.
+
+    What can't be done has a "problem" instead of numbers.
+    """
     found: dict[str, Any] = {}
     for action in ACTIONS:
         keys = [key for key in action.results if not wanted or key in wanted]
@@ -276,6 +280,7 @@ def _arguments() -> argparse.Namespace:
 
 def main() -> None:
     options = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # neither browser nor server stays behind
     if lacks := chromium.missing():
         raise SystemExit(f"{lacks}; on Debian: apt install chromium chromium-driver")
     bench = Workbench(Catalogue.standard(), device="cpu")

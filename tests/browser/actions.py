@@ -169,7 +169,6 @@ class Action:
     engine: dict[str, Callable[[Ask, Case], None]]
     known: Callable[[Ask, Case], None] = lambda ask, case: None
     link: Callable[[Case], str] = lambda case: ""
-    views: tuple[str, ...] = ()  # whose components are counted afterwards
 
 
 # Before
@@ -297,7 +296,6 @@ ACTIONS: tuple[Action, ...] = (
         {"select_head": Watch(f"{RAIL}, {MAPS}")},
         HAS_BOTH,
         {"select_head": _ask_head},
-        views=("attention",),
     ),
     Action(
         _view("attention", HAS_HEADS),
@@ -333,7 +331,6 @@ ACTIONS: tuple[Action, ...] = (
         {"open_lens": Watch(LENS)},
         HAS_LENS,
         {"open_lens": _ask_lens},
-        views=("lens",),
     ),
     Action(
         _opened_lens,
@@ -352,7 +349,6 @@ ACTIONS: tuple[Action, ...] = (
         HAS_GRAPH,
         {"circuit_slider_graph": _ask_cut, "circuit_slider_faithfulness": _ask_proof},
         known=_ask_scores,
-        views=("circuit",),
     ),
     Action(
         _circuit,

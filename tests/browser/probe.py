@@ -19,6 +19,7 @@ QUIET = 500  # ms
 PATIENCE = 40_000  # ms
 _HOVER = 0.15  # seconds for what the pointer's arrival changes
 _CALLS = ("XHR", "Fetch", "EventSource", "Ping")
+_TASKS = ("TaskDuration", "ScriptDuration")
 _KEYS = {"ArrowRight": 39, "ArrowLeft": 37, "Enter": 13}
 
 
@@ -183,11 +184,16 @@ class Probe:
         missing = [key for key, at in report["at"].items() if at is None]
         if missing:
             raise TooLate(f"nothing changed of {', '.join(missing)}")
+        # A visit may have its own process, whose clocks begin at 0.
+        spent = {
+            name: after[name] - (before[name] if after[name] >= before[name] else 0)
+            for name in _TASKS
+        }
         return Seen(
             ms={key: at - report["start"] for key, at in report["at"].items()},
             requests=traffic.requests if traffic else report["requests"],
-            main_thread_ms=after["TaskDuration"] - before["TaskDuration"],
-            script_ms=after["ScriptDuration"] - before["ScriptDuration"],
+            main_thread_ms=spent["TaskDuration"],
+            script_ms=spent["ScriptDuration"],
             components=report["components"],
             elements=report["elements"],
             traffic=traffic,
