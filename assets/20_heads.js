@@ -1,96 +1,59 @@
-// Picking heads: clicks on anything with data-head, drags and arrow keys in the grid.
+// Picking heads: clicks on anything with data-head, drags and arrow keys in the grid, the pills.
 (function () {
   "use strict";
 
-  const HEAD = "[data-head]";
-  const nothing = () => window.dash_clientside.no_update;
+  const av = window.attentionViz;
   const numbers = (name) => name.match(/\d+/g).map(Number);
   const inOrder = (names) =>
     [...new Set(names)].sort((one, other) => {
       const [a, b] = [numbers(one), numbers(other)];
       return a[0] - b[0] || a[1] - b[1];
     });
-  const select = (names, page) => {
-    const heads = inOrder(names);
-    if (JSON.stringify(heads) === JSON.stringify(page.heads)) return nothing();
-    return new window.dash_clientside.Patch().assign(["heads"], heads).build();
+
+  // Modes: "toggle", "set", "add", "remove".
+  av.pick = (named, mode = "toggle") => {
+    const now = av.page.shared.heads;
+    const without = now.filter((name) => !named.includes(name));
+    const next = {
+      set: named,
+      add: [...now, ...named],
+      remove: without,
+      toggle: [...without, ...named.filter((name) => !now.includes(name))],
+    }[mode];
+    av.change({ "shared.heads": inOrder(next) });
   };
-  const tell = (heads, mode) =>
-    window.dash_clientside.set_props("heads-picked", { data: { heads, mode, at: Date.now() } });
-
-  const heads = {
-    pick(event, page) {
-      if (!event) return nothing();
-      const now = page.heads;
-      const named = event.heads;
-      const without = now.filter((name) => !named.includes(name));
-      const next = {
-        set: named,
-        add: [...now, ...named],
-        remove: without,
-        toggle: [...without, ...named.filter((name) => !now.includes(name))],
-      }[event.mode];
-      return select(next, page);
-    },
-
-    choose(names, page) {
-      return select(names || [], page);
-    },
-
-    clear(clicks) {
-      return clicks ? new window.dash_clientside.Patch().assign(["heads"], []).build() : nothing();
-    },
-
-    // The dropdown and the pills show the page's selection. What is selected is always among
-    // the options, even before the model's sizes are known: the dropdown drops what is not.
-    follow(selected, status, page) {
-      const names = page.heads;
-      const { layers = 0, heads = 0 } = status || {};
-      const all = [];
-      for (let layer = 0; layer < layers; layer++)
-        for (let head = 0; head < heads; head++) all.push(`L${layer}H${head}`);
-      markPressed(names);
-      return [inOrder([...all, ...names]), names, names.map(pill)];
-    },
-  };
-
-  const pill = (name) => ({
-    type: "Button",
-    namespace: "dash_html_components",
-    props: {
-      children: `${name} ×`,
-      className: "pill",
-      type: "button",
-      title: `take ${name} out of the selection`,
-      "data-head": name,
-      "data-mode": "remove",
-    },
-  });
 
   // Everything that names a head says whether it is selected.
-  let pressed = [];
-  function markPressed(names) {
-    pressed = names;
-    mark();
-  }
-  function mark() {
-    for (const element of document.querySelectorAll(HEAD)) {
-      const state = String(pressed.includes(element.dataset.head));
-      if (element.getAttribute("aria-pressed") !== state)
-        element.setAttribute("aria-pressed", state);
+  const mark = (root) => {
+    if (!av.page) return;
+    const picked = new Set(av.page.shared.heads);
+    for (const element of root.querySelectorAll("[data-head]")) {
+      const state = String(picked.has(element.dataset.head));
+      if (element.getAttribute("aria-pressed") !== state) element.setAttribute("aria-pressed", state);
     }
-    const cells = [...document.querySelectorAll(".head-grid .cell")];
-    if (cells.length && !cells.some((cell) => cell.tabIndex === 0)) cells[0].tabIndex = 0;
-  }
-  let isDue = false;
-  new MutationObserver(() => {
-    if (isDue) return;
-    isDue = true;
-    requestAnimationFrame(() => {
-      isDue = false;
-      mark();
-    });
-  }).observe(document.documentElement, { childList: true, subtree: true });
+    const cells = root.querySelectorAll(".head-grid .cell");
+    if (cells.length && ![...cells].some((cell) => cell.tabIndex === 0)) cells[0].tabIndex = 0;
+  };
+  av.onArrange(mark);
+
+  const pill = (name) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "pill";
+    button.textContent = `${name} ×`;
+    button.title = `take ${name} out of the selection`;
+    Object.assign(button.dataset, { head: name, mode: "remove" });
+    return button;
+  };
+  const drawPills = () => {
+    const place = document.getElementById("head-pills");
+    if (place) place.replaceChildren(...av.page.shared.heads.map(pill));
+    mark(document);
+  };
+  av.onChange((now, before) => {
+    if (!av.same(now.shared.heads, before.shared.heads)) drawPills();
+  });
+  document.addEventListener("av-begin", drawPills);
 
   // A drag over cells selects them all, or takes them out where it started on a selected one.
   let drag = null;
@@ -117,7 +80,7 @@
     drag = null;
     for (const cell of cells) cell.classList.remove("dragged");
     wasDragged = cells.size > 1;
-    if (wasDragged) tell([...cells].map((cell) => cell.dataset.head), mode);
+    if (wasDragged) av.pick([...cells].map((cell) => cell.dataset.head), mode);
     // The click that may follow a drag belongs to it; one that comes later doesn't.
     setTimeout(() => (wasDragged = false), 0);
   };
@@ -125,9 +88,11 @@
   document.addEventListener("pointercancel", () => (drag = null));
 
   document.addEventListener("click", (event) => {
-    const element = event.target.closest(HEAD);
+    const element = event.target.closest("[data-head], [data-heads]");
+    if (event.target.closest("#clear-heads")) av.change({ "shared.heads": [] });
     if (!element || wasDragged) return;
-    tell([element.dataset.head], element.dataset.mode || "toggle");
+    const { head, heads, mode } = element.dataset;
+    av.pick(heads ? JSON.parse(heads) : [head], mode || (heads ? "set" : "toggle"));
   });
 
   document.addEventListener("keydown", (key) => {
@@ -154,6 +119,4 @@
     }[key];
     return target && cell.parentElement.querySelector(`[data-head="L${target[0]}H${target[1]}"]`);
   }
-
-  window.dash_clientside = Object.assign({}, window.dash_clientside, { heads });
 })();

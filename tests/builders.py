@@ -341,7 +341,7 @@ def agreement_of(tokens: Tokens | None = None) -> Agreement:
     effect = np.random.default_rng(1).normal(size=(2, 4, 8))
     return Agreement(
         request=AgreementRequest(question_of(tokens)),
-        kinds=(AblationKind.ZERO, AblationKind.MEAN),
+        ablations=(Ablation(), Ablation(AblationKind.MEAN)),
         effect=effect,
         correlation=np.array([[1.0, 0.6], [0.6, 1.0]]),
         **_looked(tokens),

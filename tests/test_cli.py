@@ -246,7 +246,7 @@ def test_look_control_and_agreement(ask):
     assert len(control["random"]) == 200 and control["possible"] == 28 * 8 - 1
     assert 0 <= control["percentile"] <= 100
     kinds = ask("look", "agreement", "--counterfactual", SWAPPED)
-    assert kinds["kinds"] == ["zero", "mean", "resample", "permute", "uniform"]
+    assert kinds["kinds"] == ["zero", "mean", "resample", "permute", "sparsify", "uniform"]
     assert kinds["effect"][0] == pytest.approx(
         [pytest.approx(row, abs=1e-4) for row in ask("sweep", "--metric", "logit_diff")["effect"]]
     )

@@ -73,7 +73,7 @@ def test_a_family_asks_what_the_page_asks(ask, workbench):
     names = ("method", "steps", "ablation", "direction", "cut", "heads_only")
     assert [found[name] for name in names] == ["eap-ig", 5, "resample", "noise", "greedy", False]
 
-    page = PageState(pairs=ABBA, pair_count=4).pairs_request
+    page = PageState().put("circuit", pairs=ABBA, pair_count=4).pairs_request
     circuit = workbench.cached(CutRequest(AttributionRequest(page), 12))
     proof = workbench.cached(
         FaithfulnessRequest(page, tuple(e.id for e in circuit.edges), random_circuits=5)
@@ -127,7 +127,10 @@ def test_curve(ask, workbench):
     assert [point["random_mean"] is None for point in found["curve"]] == [
         point["size"] in (0, TOTAL) for point in found["curve"]
     ]
-    cut = CutRequest(AttributionRequest(PageState(pairs=ABBA, pair_count=4).pairs_request), edges=0)
+    cut = CutRequest(
+        AttributionRequest(PageState().put("circuit", pairs=ABBA, pair_count=4).pairs_request),
+        edges=0,
+    )
     assert workbench.cached(CurveRequest(cut, random_circuits=2)).cpr == found["cpr"]
 
 

@@ -1,5 +1,7 @@
 """What an ablation does to z, one class per way of editing, one registry line per kind.
 
+What a kind takes, and from where to where, is said in its record (`KINDS`).
+
 An edit is applied to rows of z `[row, pos, d_head]`, one head each. Where positions are chosen,
 only those change.
 """
@@ -106,14 +108,29 @@ class Uniform(Edit):
 def edit_of(asked: Asked, ablation: Ablation) -> Edit:
     """The edit an ablation means for this question.
 
-    Raises BadInput: positions out of range, resample without a counterfactual.
+    Raises BadInput: positions or a setting out of range, resample without a counterfactual.
     """
+    _check_settings(ablation)
     positions = _resolve_positions(ablation.positions, len(asked.tokens))
     return _MAKERS[ablation.kind](asked, ablation, positions)
 
 
+def _check_settings(ablation: Ablation) -> None:
+    for setting in ablation.kind.settings:
+        value = ablation.settings[setting.name]
+        if not setting.holds(value):
+            raise BadInput(
+                f"A {setting.name} of {value} is out of range.",
+                f"Choose from {setting.least} to {setting.most}.",
+            )
+
+
+def _zero(asked: Asked, ablation: Ablation, positions) -> Edit:
+    return Scale(positions, 0.0)
+
+
 def _scale(asked: Asked, ablation: Ablation, positions) -> Edit:
-    return Scale(positions, 0.0 if ablation.kind is AblationKind.ZERO else ablation.scale)
+    return Scale(positions, ablation.scale)
 
 
 def _resample(asked: Asked, ablation: Ablation, positions) -> Edit:
@@ -131,8 +148,6 @@ def _permute(asked: Asked, ablation: Ablation, positions) -> Edit:
 
 
 def _sparsify(asked: Asked, ablation: Ablation, positions) -> Edit:
-    if not ablation.threshold >= 0:
-        raise BadInput(f"A threshold of {ablation.threshold:g} is negative.", "Choose 0 or more.")
     return Sparsify(positions, ablation.threshold)
 
 
@@ -163,7 +178,7 @@ def _mean(asked: Asked, ablation: Ablation, positions) -> Edit:
 
 
 _MAKERS: dict[AblationKind, Callable[..., Edit]] = {
-    AblationKind.ZERO: _scale,
+    AblationKind.ZERO: _zero,
     AblationKind.SCALE: _scale,
     AblationKind.MEAN: _mean,
     AblationKind.RESAMPLE: _resample,

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from attention_viz.commands import options
-from attention_viz.records.ablation import AblationKind
+from attention_viz.records.ablation import SETTINGS, AblationKind
 from attention_viz.records.circuits.attribution import EDGE_ABLATIONS, Direction, Method
 from attention_viz.records.circuits.circuit import Cut
 from attention_viz.records.circuits.circuit_file import ImportedCircuit, parse_circuit
 from attention_viz.records.errors import BadInput
 from attention_viz.records.page import PageState
+from attention_viz.records.page.circuit import CircuitState
 
 # Of the exports (whose module is not imported for it: it brings matplotlib along), and a script.
 SUFFIXES = ("png", "svg", "pdf", "graphml", "gexf", "dot", "json", "eapig.json", "csv")
@@ -25,31 +26,30 @@ SUFFIXES += ("nodes.csv", "py")
 
 PARENTS: tuple[Callable[[], ArgumentParser], ...] = (
     partial(options.question, needs_prompt=False),
-    partial(options.intervention, seed_is_for="--kind permute, --family and --random (default: 0)"),
+    partial(options.intervention, seed_is_also_for="--family and --random"),
     options.machine,
     options.output,
 )
 
 # What an option is where nobody gave it; until then it is None, so that a given one is known.
-_PAGE = PageState()
+_PAGE, _VIEW = PageState(), CircuitState()
 _DEFAULTS = {
     "position": _PAGE.position,
     "kind": _PAGE.kind,
-    "scale": _PAGE.scale,
-    "threshold": _PAGE.threshold,
-    "seed": _PAGE.seed,
+    **{name: setting.default for name, setting in SETTINGS.items()},
     "reference": [],
-    "pairs": _PAGE.pair_count,
+    "pairs": _VIEW.pair_count,
     "steps": 5,
-    "ablation": _PAGE.edge_kind,
+    "ablation": _VIEW.edge_kind,
     "direction": Direction.NOISE.value,
-    "edges": _PAGE.edges,
-    "cut": _PAGE.cut,
+    "edges": _VIEW.edges,
+    "cut": _VIEW.cut,
     "exact_top": 0,
     "random": 5,
 }
 _QUESTION = ("prompt", "counterfactual", "answer", "distractor", "position")
-_OF_HEADS = ("kind", "scale", "threshold", "at", "reference")
+# The seed is of families and random circuits as well.
+_OF_HEADS = ("kind", *(name for name in SETTINGS if name != "seed"), "at", "reference")
 _OF_SCORES = ("steps", "direction", "edges", "cut", "heads_only", "exact_top", "curve")
 
 

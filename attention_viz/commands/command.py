@@ -90,7 +90,7 @@ class _ShownPace(Pace):
 
 
 def token_json(token: Token | None) -> dict[str, Any] | None:
-    return None if token is None else {"token": token.text, "id": token.id}
+    return None if token is None else token.values
 
 
 def ranked_json(ranked: RankedToken) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from attention_viz.records.looks.dose import Dose, DoseRequest
 from attention_viz.records.looks.positions import PositionMap, PositionsRequest
 from attention_viz.records.looks.redundancy import Redundancy, RedundancyRequest
 from attention_viz.records.metrics import Metric
-from attention_viz.records.page import LOOKS
+from attention_viz.records.page.ablation import LOOKS
 from attention_viz.records.question import Question
 from attention_viz.records.search import Strategy
 
@@ -164,7 +164,7 @@ _LOOKS = {
     ),
     "agreement": _Look(
         "the kinds of ablation compared by how they rank the heads",
-        lambda c: AgreementRequest(c.question, c.metric, c.args.seed),
+        lambda c: AgreementRequest(c.question, c.metric, options.each_ablation(c.args)),
         _agreement,
         tables.agreement_table,
     ),

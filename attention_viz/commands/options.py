@@ -3,15 +3,16 @@
 import argparse
 import math
 import re
+from collections.abc import Callable, Iterable
 
-from attention_viz.records.ablation import Ablation, AblationKind
+from attention_viz.records.ablation import SETTINGS, Ablation, AblationKind, Setting
 from attention_viz.records.circuits.families import FAMILIES
 from attention_viz.records.errors import BadInput
 from attention_viz.records.ids import HeadId, parse_heads
 from attention_viz.records.model import EMBEDDED
 from attention_viz.records.page import PageState
 
-# What a setting is where nobody chose it: as on the page, so that both ask the same thing.
+# What a choice is where nobody made it: as on the page, so that both ask the same thing.
 _PAGE = PageState()
 
 
@@ -72,25 +73,21 @@ def question(*, needs_prompt: bool = True) -> argparse.ArgumentParser:
     return parent
 
 
-def intervention(*, seed_is_for: str = "--kind permute") -> argparse.ArgumentParser:
-    """What is done to the heads."""
+def intervention(*, seed_is_also_for: str = "") -> argparse.ArgumentParser:
+    """What is done to the heads: a kind, and one option for every setting that kinds take."""
     parent = argparse.ArgumentParser(add_help=False)
     group = parent.add_argument_group("intervention")
     kinds = [kind.value for kind in AblationKind]
     group.add_argument("--kind", choices=kinds, default=_PAGE.kind, help=f"default: {_PAGE.kind}")
-    group.add_argument(
-        "--scale", type=number, default=_PAGE.scale, metavar="S", help="factor, for --kind scale"
-    )
-    group.add_argument(
-        "--threshold",
-        type=not_negative,
-        default=_PAGE.threshold,
-        metavar="T",
-        help=f"smallest |z| kept, for --kind sparsify (default: {_PAGE.threshold:g})",
-    )
-    group.add_argument(
-        "--seed", type=seed, default=_PAGE.seed, metavar="N", help=f"for {seed_is_for}"
-    )
+    for setting in SETTINGS.values():
+        also = seed_is_also_for if setting.name == "seed" else ""
+        group.add_argument(
+            f"--{setting.name.replace('_', '-')}",
+            type=reader_of(setting),
+            default=setting.default,
+            metavar=setting.name[0].upper(),
+            help=_help_of(setting, also),
+        )
     group.add_argument(
         "--at",
         nargs="+",
@@ -98,31 +95,42 @@ def intervention(*, seed_is_for: str = "--kind permute") -> argparse.ArgumentPar
         metavar="N",
         help="positions that are edited, like 3 4 -1 (default: all)",
     )
+    takers = _named(kind for kind in AblationKind if kind.takes_references)
     group.add_argument(
         "--reference",
         action="append",
         default=[],
         metavar="TEXT",
-        help="a prompt the mean is taken over, for --kind mean; may be repeated",
+        help=f"a prompt the mean is taken over, for {takers}; may be repeated",
     )
     return parent
 
 
+def _help_of(setting: Setting, also: str) -> str:
+    takers = _named(kind for kind in AblationKind if setting in kind.settings)
+    of = f"{takers}, {also}" if also else takers
+    return f"{setting.about}; for {of} (default: {setting.default:g})"
+
+
+def _named(kinds: Iterable[AblationKind]) -> str:
+    """ "--kind mean"."""
+    return "--kind " + " and ".join(kind.value for kind in kinds)
+
+
 def ablation(args: argparse.Namespace) -> Ablation:
     """The intervention; settings its kind does not use are left out of the request."""
-    chosen = PageState(
-        kind=args.kind, scale=args.scale, threshold=args.threshold, seed=args.seed
-    ).ablation
-    at = None if args.at is None else tuple(dict.fromkeys(sum(args.at, ())))
-    references = tuple(args.reference) if chosen.kind is AblationKind.MEAN else ()
-    return Ablation(
-        chosen.kind,
-        chosen.scale,
-        chosen.threshold,
-        chosen.seed,
-        positions=at,
-        references=references,
-    )
+    kind = AblationKind(args.kind)
+    references = tuple(args.reference) if kind.takes_references else ()
+    return Ablation.of(kind, vars(args), positions=_positions(args), references=references)
+
+
+def each_ablation(args: argparse.Namespace) -> tuple[Ablation, ...]:
+    """One intervention of every kind that is compared, whatever kind is chosen."""
+    return Ablation.of_each_kind(vars(args), positions=_positions(args))
+
+
+def _positions(args: argparse.Namespace) -> tuple[int, ...] | None:
+    return None if args.at is None else tuple(dict.fromkeys(sum(args.at, ())))
 
 
 def heads(text: str) -> tuple[HeadId, ...]:
@@ -158,11 +166,17 @@ def not_negative_integer(text: str) -> int:
     return _at_least(0, integer(text))
 
 
-def seed(text: str) -> int:
-    value = _at_least(0, integer(text))
-    if value >= 2**32:
-        raise argparse.ArgumentTypeError(f"{value} is too great, the most is {2**32 - 1}")
-    return value
+def reader_of(setting: Setting) -> Callable[[str], float]:
+    """Reads a value that the setting may have."""
+    parse = integer if setting.is_whole else number
+
+    def read(text: str) -> float:
+        value = _at_least(setting.least, parse(text))
+        if value > setting.most:
+            raise argparse.ArgumentTypeError(f"{value:g} is too great, the most is {setting.most}")
+        return value
+
+    return read
 
 
 def family(text: str) -> str:
@@ -201,11 +215,7 @@ def positive(text: str) -> float:
     return value
 
 
-def not_negative(text: str) -> float:
-    return _at_least(0, number(text))
-
-
-def _at_least(least: int, value: float) -> float:
+def _at_least(least: float, value: float) -> float:
     if value < least:
-        raise argparse.ArgumentTypeError(f"{value:g} is too small, the least is {least}")
+        raise argparse.ArgumentTypeError(f"{value:g} is too small, the least is {least:g}")
     return value

@@ -21,6 +21,7 @@ def to_json(read: PromptTokens) -> dict[str, Any]:
     return {
         **read_out_json(read.question, read.tokens, read.position),
         "ids": [token.id for token in read.tokens.items],
+        "shown": [token.shown for token in read.tokens.items],
         "counterfactual": None if other is None else list(other.texts),
     }
 

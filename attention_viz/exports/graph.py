@@ -97,7 +97,7 @@ def _about(circuit: Circuit) -> dict[str, Any]:
     values = {
         "label": request.label,
         "model": question.model,
-        "prompt": question.prompt or _first_prompt(circuit),
+        "prompt": question.prompt or circuit.tokens.text,  # of pairs, the first
         "counterfactual": question.counterfactual,
         "pairs": None if is_single else request.pairs.label,
         "pair_count": circuit.pairs,
@@ -112,11 +112,6 @@ def _about(circuit: Circuit) -> dict[str, Any]:
         "unit": "logits",
     }
     return _known(values)
-
-
-def _first_prompt(circuit: Circuit) -> str:
-    """Of pairs, the first one's prompt as its tokens read."""
-    return "".join(circuit.tokens.texts[int(circuit.tokens.bos) :])
 
 
 def _faithfulness_values(found: Faithfulness | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The circuit as a picture (PNG, SVG, PDF), as the page shows it: same places, curves, colours.
+"""The circuit as a picture (PNG, SVG, PDF), drawn from the page's own elements and their style.
 
 Above it a caption that says what was measured of which model and how, below it the legend. Drawn in
 px, y downward, on a matplotlib Figure of its own (no pyplot, no global state kept). The same
@@ -10,41 +10,34 @@ import math
 import textwrap
 import threading
 import warnings
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch, Polygon
 
 from attention_viz.exports.picture_caption import caption_of
 from attention_viz.figures import palette
-from attention_viz.figures.circuits.circuit import legend
+from attention_viz.figures.circuits.circuit import draw_circuit, legend, stylesheet
 from attention_viz.figures.circuits.circuit_layout import (
-    CAREFUL,
     Box,
-    Group,
-    Layout,
     Point,
-    Route,
-    edge_names,
-    edge_opacity,
-    edge_width,
-    lay_out,
+    around,
+    arrow_length,
     point_at,
     points_along,
-    strongest_edge,
 )
+from attention_viz.figures.circuits.element_style import curve_of, extent_of, style_of
 from attention_viz.figures.escape import visible
-from attention_viz.records.circuits.circuit import Circuit, CircuitNode
+from attention_viz.records.circuits.circuit import Circuit
 from attention_viz.records.circuits.circuit_view import PLAIN_VIEW, CircuitView
-from attention_viz.records.circuits.edge import Via
 from attention_viz.records.circuits.faithfulness import Faithfulness, FaithfulnessResult
-from attention_viz.records.circuits.roles import Role
 
 _SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "attention-viz", "pdf.fonttype": 42}
 _METADATA = {
@@ -89,10 +82,30 @@ def draw_picture(
     """
     placed = tuple((name, x, y) for name, (x, y) in (positions or {}).items())
     view = replace(view, positions=(*view.positions, *placed))
-    sheet = _Sheet(circuit, lay_out(circuit, smallest, view), palette.theme_of(theme))
-    items = legend(circuit, theme, smallest, view)
+    elements, items = (
+        draw_circuit(circuit, theme, smallest, view),
+        legend(circuit, theme, smallest, view),
+    )
     with _saving, matplotlib.rc_context(_SETTINGS):
-        return _save(sheet.draw(caption_of(circuit, faithfulness), items), suffix, circuit)
+        figure = draw_sheet(
+            elements, stylesheet(theme), theme, caption_of(circuit, faithfulness), items
+        )
+        return _save(figure, suffix, circuit)
+
+
+def draw_sheet(
+    elements: Sequence[dict[str, Any]],
+    styles: Sequence[dict[str, Any]],
+    theme: str = "light",
+    caption: Sequence[str] = (),
+    items: Sequence[dict[str, str]] = (),
+) -> Figure:
+    """What the page's graph shows of these elements in this style, as a figure.
+
+    Each artist's gid is its element's kind and id: "node:L2H3", "edge:…", "arrow:…", "label:…".
+    `caption` stands above, the first line bold; `items` of a legend below.
+    """
+    return _Sheet(elements, styles, palette.theme_of(theme)).draw(caption, items)
 
 
 def _save(figure: Figure, suffix: str, circuit: Circuit) -> bytes:
@@ -111,15 +124,26 @@ def _save(figure: Figure, suffix: str, circuit: Circuit) -> bytes:
 class _Sheet:
     """The drawing in progress: a figure whose one axis is the sheet in px, y downward."""
 
-    def __init__(self, circuit: Circuit, layout: Layout, colours: palette.Theme):
-        self.circuit = circuit
-        self.layout = layout
+    def __init__(
+        self,
+        elements: Sequence[dict[str, Any]],
+        styles: Sequence[dict[str, Any]],
+        colours: palette.Theme,
+    ):
         self.colours = colours
-        self.curves = [_curve(route, layout) for route in layout.routes]
-        self.strongest = strongest_edge(circuit)
-        self.is_crowded = len(layout.routes) > CAREFUL
+        self.parts = parts = [
+            _Part(each["data"], style_of(each, styles), each) for each in elements
+        ]
+        self.places = {part.id: part.place for part in parts if part.place is not None}
+        self.edges = [part for part in parts if part.kind == "edge"]
+        self.guides = [part for part in parts if part.kind == "guide"]
+        self.groups = [part for part in parts if part.kind == "group"]
+        rest = ("edge", "guide", "group")
+        self.nodes = [part for part in parts if part.kind not in rest]
+        self.curves = [self._curve(part.data) for part in self.edges]
+        self.frames = [self._frame(group) for group in self.groups]
 
-    def draw(self, caption: list[str], items: list[dict[str, str]]) -> Figure:
+    def draw(self, caption: Sequence[str], items: Sequence[dict[str, str]]) -> Figure:
         left, right, top, bottom = self._extent()
         per_line = int((right - left) / _LETTER)
         lines = [part for line in caption for part in textwrap.wrap(line, per_line) or [""]]
@@ -127,32 +151,33 @@ class _Sheet:
         head = _LINE * len(lines) + 20
         self._open((left, right, top - head, bottom + foot + 26))
         self._draw_caption(lines, left, top - head)
-        self._draw_guides(left, right)
-        for group in self.layout.groups:
-            self._draw_group(group)
-        names = edge_names(route.edge for route in self.layout.routes)
-        for route, name, curve in zip(self.layout.routes, names, self.curves, strict=True):
-            self._draw_edge(route, name, curve)
-        for node in self.circuit.nodes:
-            if node.id in self.layout.boxes:
-                self._draw_node(node)
-        for route, curve in zip(self.layout.routes, self.curves, strict=True):
-            self._draw_edge_label(route, curve)
+        for guide in self.guides:
+            self._draw_guide(guide)
+        for group, frame in zip(self.groups, self.frames, strict=True):
+            self._draw_group(group, frame)
+        for number, (edge, curve) in enumerate(zip(self.edges, self.curves, strict=True)):
+            self._draw_edge(edge, curve, 2 + number / (len(self.edges) + 1))
+        for node in self.nodes:
+            self._draw_node(node)
+        for edge, curve in zip(self.edges, self.curves, strict=True):
+            self._draw_edge_label(edge, curve)
         for item, x, y, text in places:
             self._draw_sign(item, left + x, bottom + 26 + y, text)
         return self.figure
 
+    def _curve(self, data: dict[str, Any]) -> list[Point]:
+        return curve_of(data, self.places[data["source"]], self.places[data["target"]])
+
+    def _frame(self, group: "_Part") -> Box:
+        """Around the group's nodes, as cytoscape draws a compound one."""
+        inside = [node.box for node in self.nodes if node.data.get("parent") == group.id]
+        return around(inside, group.style["padding"])
+
     def _extent(self) -> tuple[float, float, float, float]:
         """Left, right, top, bottom of the graph itself."""
-        boxes = [*self.layout.boxes.values(), *(group.box for group in self.layout.groups)]
-        points = [point for curve in self.curves for point in points_along(curve)]
-        xs = [x for x, _ in points] + [b.x + s * b.width / 2 for b in boxes for s in (-1, 1)]
-        ys = [y for _, y in points] + [b.y + s * b.height / 2 for b in boxes for s in (-1, 1)]
-        ys += [group.box.y - group.box.height / 2 - 20 for group in self.layout.groups]
-        left, right = min(xs, default=0) - 70, max(xs, default=0) + 24
+        left, top, right, bottom = extent_of([part.element for part in self.parts])
         spare = max(0.0, 600 - (right - left)) / 2  # the texts need some room
-        below = 32 if self.layout.columns else 0
-        return left - spare, right + spare, min(ys, default=0), max(ys, default=0) + below
+        return left - spare, right + spare, top, bottom
 
     def _open(self, extent: tuple[float, float, float, float]) -> None:
         left, right, top, bottom = extent
@@ -171,70 +196,64 @@ class _Sheet:
             style = {"weight": "bold", "color": self.colours.ink} if number == 0 else {}
             self._write(left, top + _LINE * number, line, ha="left", **style)
 
-    def _draw_guides(self, left: float, right: float) -> None:
-        colours = self.colours
-        for name, y in self.layout.rows:
-            self._line([(left + 48, y), (right, y)], colours.line, 1.0, z=0)
-            self._write(left, y, name, ha="left", color=colours.muted)
-        ys = [y for _, y in self.layout.rows]
-        for column in self.layout.columns:
-            foot = max(ys) + 36
-            self._line([(column.x, foot - 10), (column.x, min(ys))], colours.line, 1.0, z=0)
-            self._write(column.x, foot, column.label, family=_MONO, color=colours.muted)
-
-    def _draw_group(self, group: Group) -> None:
-        box, colours = group.box, self.colours
-        style = {"facecolor": colours.soft, "edgecolor": colours.accent, "linewidth": 1.1}
-        self._box(box, 10, linestyle=(0, (4, 3)), zorder=1, gid=group.id, **style)
-        wide = 7.4 * len(group.name)
-        title = Box(box.x - box.width / 2 + 6 + wide / 2, box.y - box.height / 2 - 10, wide, 15)
-        self._box(title, 3, facecolor=colours.card, alpha=0.9, linewidth=0, zorder=3)
-        self._write(title.x - wide / 2, title.y, group.name, ha="left", weight="bold", z=4)
-
-    def _draw_edge(self, route: Route, name: str, curve: list[Point]) -> None:
-        edge, colours = route.edge, self.colours
-        width = edge_width(edge, self.strongest)
-        alpha = edge_opacity(edge, self.strongest, self.is_crowded)
-        points, arrow = _with_arrow(points_along(curve, 60), 7 + 1.3 * width)
-        z = 2 + 0.5 * (abs(edge.value) / (self.strongest or 1) if edge.via.is_causal else 0)
-        style = {"alpha": alpha, "linestyle": _dashes(route, width), "gid": f"edge:{name}"}
-        self._line(points, _line_colour(route, colours), width, z=z, **style)
-        head = {"color": colours.via[edge.via], "alpha": alpha if self.is_crowded else 1.0}
-        self.axes.add_patch(Polygon(arrow, closed=True, lw=0, zorder=z + 0.01, **head))
-
-    def _draw_edge_label(self, route: Route, curve: list[Point]) -> None:
-        if not route.label:
+    def _draw_guide(self, guide: "_Part") -> None:
+        """A line through a row or column, or its name."""
+        style = guide.style
+        if guide.place is None:
+            ends = [self.places[guide.data[end]] for end in ("source", "target")]
+            self._line(ends, style["line-color"], style["width"], z=0)
             return
-        x, y = point_at(curve, route.label_at)
-        back = Box(x, y, 6.8 * len(route.label) + 6, 15)
-        self._box(back, 3, facecolor=self.colours.card, alpha=0.9, linewidth=0, zorder=3)
-        colour = self.colours.ink if route.edge.via.is_causal else self.colours.muted
-        self._write(x, y, route.label, size=11, color=colour, z=4)
+        (x, y), is_below = guide.place, style["text-valign"] == "bottom"
+        side = {} if is_below else {"ha": "right"}
+        down = 10 if is_below else 0
+        self._write(x, y + down, guide.data["label"], **side, **_font(style))
 
-    def _draw_node(self, node: CircuitNode) -> None:
-        box, colours = self.layout.boxes[node.id], self.colours
-        is_readout = node.kind == "token" and node.position == self.circuit.position
-        rim: dict[str, Any] = {"linewidth": 0.0}
-        if node.kind in ("token", "input"):
-            edge = {"token": colours.muted, "input": colours.ink}[node.kind]
-            edge = colours.accent if is_readout else edge
-            rim = {"edgecolor": edge, "linewidth": 1.5 if is_readout else 0.8}
-        style = {"facecolor": _fill(node, colours), "zorder": 5, "gid": f"node:{node.id}"} | rim
-        if node.kind == "mlp":
-            self.axes.add_patch(Polygon(_hexagon(box), closed=True, **style))
+    def _draw_group(self, group: "_Part", frame: Box) -> None:
+        style = group.style
+        inside = to_rgba(style["background-color"], style["background-opacity"])
+        line = {"edgecolor": style["border-color"], "linewidth": _PX * style["border-width"]}
+        dashes = (0, (4, 3))
+        self._box(frame, 10, linestyle=dashes, zorder=1, gid=group.id, facecolor=inside, **line)
+        wide, y = 7.4 * len(group.data["label"]), frame.y - frame.height / 2 - 10
+        title = Box(frame.x, y, wide, 15)
+        self._box(title, 3, facecolor=self.colours.card, alpha=0.9, linewidth=0, zorder=3)
+        self._write(frame.x, y, group.data["label"], z=4, **_font(style))
+
+    def _draw_edge(self, edge: "_Part", curve: list[Point], z: float) -> None:
+        style = edge.style
+        width = style["width"]
+        length = arrow_length(width, style["arrow-scale"])
+        points, corners = _with_arrow(points_along(curve, 60), length)
+        alpha = style.get("opacity", 1) * style["line-opacity"]  # of line and arrow, in cytoscape
+        look = {"alpha": alpha, "linestyle": _dashes(style), "gid": f"edge:{edge.id}"}
+        self._line(points, style["line-color"], width, z=z, **look)
+        head = {"color": style["target-arrow-color"], "alpha": alpha, "gid": f"arrow:{edge.id}"}
+        self.axes.add_patch(Polygon(corners, closed=True, lw=0, zorder=z + 1e-6, **head))
+
+    def _draw_edge_label(self, edge: "_Part", curve: list[Point]) -> None:
+        style, text = edge.style, edge.style["source-label"]
+        if not text:
+            return
+        x, y = point_at(curve, style["source-text-offset"])
+        back = Box(x, y, 6.8 * len(text) + 6, 15)
+        behind = to_rgba(style["text-background-color"], style["text-background-opacity"])
+        self._box(back, 3, facecolor=behind, linewidth=0, zorder=3)
+        self._write(x, y, text, z=4, gid=f"label:{edge.id}", **_font(style))
+
+    def _draw_node(self, node: "_Part") -> None:
+        box, style = node.box, node.style
+        look = {"facecolor": style["background-color"], "zorder": 5, "gid": f"node:{node.id}"}
+        look |= {"linewidth": _PX * style.get("border-width", 0)}
+        if look["linewidth"]:
+            look["edgecolor"] = style["border-color"]
+        if style["shape"] == "hexagon":
+            self.axes.add_patch(Polygon(_hexagon(box), closed=True, **look))
         else:
-            self._box(box, 7, **style)
-        self._write_in_node(node, box)
-
-    def _write_in_node(self, node: CircuitNode, box: Box) -> None:
-        style: dict[str, Any] = {"size": 12, "color": _ink(node, self.colours), "z": 6}
-        if node.kind == "token":
-            style["family"] = _MONO
-        if node.kind in ("head", "mlp"):
-            style["weight"] = "bold"
-        lines = self.layout.labels[node.id].split("\n")
+            self._box(box, 7, **look)
+        lines = style["label"].split("\n")
         for number, line in enumerate(lines):
-            self._write(box.x, box.y + 15.5 * (number - (len(lines) - 1) / 2), line, **style)
+            y = box.y + 15.5 * (number - (len(lines) - 1) / 2)
+            self._write(box.x, y, line, z=6, gid=f"label:{node.id}", **_font(style))
 
     def _draw_sign(self, item: dict[str, str], x: float, y: float, text: str) -> None:
         """One line of the legend; its sign is drawn where there is one."""
@@ -253,12 +272,12 @@ class _Sheet:
     def _write(self, x: float, y: float, text: str, **style: Any) -> None:
         if not text.strip():
             return
-        self.axes.text(
+        written = self.axes.text(
             x,
             y,
             text,
             ha=style.get("ha", "center"),
-            va="center_baseline" if style.get("ha") else "center",
+            va="center_baseline" if style.get("ha") == "left" else "center",
             fontsize=_PX * style.get("size", 11.5),
             family=style.get("family", _SANS),
             weight=style.get("weight", "normal"),
@@ -266,6 +285,7 @@ class _Sheet:
             zorder=style.get("z", 4),
             parse_math=False,  # a prompt's "$" is a dollar
         )
+        written.set_gid(style.get("gid"))
 
     def _line(self, points: list[Point], colour: str, width: float, z: float, **style: Any) -> None:
         xs, ys = zip(*points, strict=True)
@@ -281,9 +301,41 @@ class _Sheet:
         self.axes.add_patch(FancyBboxPatch(corner, box.width, box.height, boxstyle=shape, **style))
 
 
-def _curve(route: Route, layout: Layout) -> list[Point]:
-    source, target = layout.boxes[route.edge.source], layout.boxes[route.edge.target]
-    return route.curve((source.x, source.y), (target.x, target.y))
+@dataclass(frozen=True)
+class _Part:
+    """An element with its style resolved."""
+
+    data: dict[str, Any]
+    style: dict[str, Any]
+    element: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        return self.data["id"]
+
+    @property
+    def kind(self) -> str:
+        return self.data["kind"]
+
+    @property
+    def place(self) -> Point | None:
+        """Middle of a node; None for edges and groups."""
+        place = self.element.get("position")
+        return None if place is None else (place["x"], place["y"])
+
+    @property
+    def box(self) -> Box:
+        return Box(*self.place, self.style["width"], self.style["height"])
+
+
+def _font(style: dict[str, Any]) -> dict[str, Any]:
+    """How a text of an element is written."""
+    return {
+        "size": style["font-size"],
+        "color": style["color"],
+        "family": _MONO if style["font-family"] == palette.MONO else _SANS,
+        "weight": "bold" if style.get("font-weight", 400) >= 600 else "normal",
+    }
 
 
 def _with_arrow(points: list[Point], size: float) -> tuple[list[Point], list[Point]]:
@@ -296,7 +348,7 @@ def _with_arrow(points: list[Point], size: float) -> tuple[list[Point], list[Poi
     length = math.hypot(dx, dy) or 1.0
     dx, dy = dx / length, dy / length
     base = (tip[0] - size * dx, tip[1] - size * dy)
-    half = 0.42 * size
+    half = 0.5 * size
     corners = [
         tip,
         (base[0] - half * dy, base[1] + half * dx),
@@ -311,21 +363,11 @@ def _goes_on(points: list[Point], base: Point) -> bool:
     return (x1 - x0) * (base[0] - x1) + (y1 - y0) * (base[1] - y1) > 0
 
 
-def _line_colour(route: Route, colours: palette.Theme) -> str:
-    """An edge's sign; attention weights have none."""
-    edge = route.edge
-    if not edge.via.is_causal:
-        return colours.via[Via.ATTENTION]
-    if edge.value == 0:
-        return colours.muted
-    return colours.positive if edge.value > 0 else colours.negative
-
-
-def _dashes(route: Route, width: float) -> Any:
-    """matplotlib's line style; it counts in line widths, we in px."""
-    if not route.edge.via.is_causal:
-        return (0, (6 / width, 4 / width))
-    return "solid" if route.edge.is_exact else (0, (2 / width, 2.6 / width))
+def _dashes(style: dict[str, Any]) -> Any:
+    """matplotlib's line style; it counts in line widths, cytoscape in px."""
+    if style.get("line-style", "solid") == "solid":
+        return "solid"
+    return (0, tuple(part / style["width"] for part in style["line-dash-pattern"]))
 
 
 def _hexagon(box: Box) -> list[Point]:
@@ -337,7 +379,7 @@ def _hexagon(box: Box) -> list[Point]:
 
 
 def _flow(
-    items: list[dict[str, str]], width: float
+    items: Sequence[dict[str, str]], width: float
 ) -> tuple[list[tuple[dict[str, str], float, float, str]], float]:
     """Each line of the legend with its place, and the height of all.
 
@@ -360,15 +402,3 @@ def _flow(
         if is_note or rest:
             x, y = 0.0, y + _LINE
     return placed, y + (_LINE if x > 0 else 0)
-
-
-def _fill(node: CircuitNode, colours: palette.Theme) -> str:
-    if node.kind == "head":
-        role = node.role.role if node.role else Role.UNCLEAR
-        return palette.role_colour(role, colours.name)
-    return {"output": colours.ink, "mlp": colours.mlp}.get(node.kind, colours.card)
-
-
-def _ink(node: CircuitNode, colours: palette.Theme) -> str:
-    inks = {"head": "#ffffff", "mlp": "#ffffff", "output": colours.card}
-    return inks.get(node.kind, colours.ink)

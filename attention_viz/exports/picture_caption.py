@@ -40,8 +40,7 @@ def _prompts(circuit: Circuit) -> list[str]:
     """The prompt and its counterfactual; of several pairs their name, and the first prompt."""
     request, question = circuit.request, circuit.request.question
     if not isinstance(request, CircuitRequest) and (request.pairs.family or request.pairs.given):
-        texts = circuit.tokens.texts[1:] if circuit.tokens.bos else circuit.tokens.texts
-        return [f"Asked of {request.pairs.label}, the first of which is: {''.join(texts)}"]
+        return [f"Asked of {request.pairs.label}, the first of which is: {circuit.tokens.text}"]
     lines = [f"Prompt: {question.prompt}"]
     if question.counterfactual is not None:
         lines.append(f"Counterfactual: {question.counterfactual}")

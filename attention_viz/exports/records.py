@@ -1,7 +1,8 @@
 """Any record as plain JSON values.
 
-Dataclasses become objects, enums their values, a HeadId "L2H3", a Token {"token", "id"}, arrays
-nested lists; what is not measured (nan) or not finite becomes null, which JSON can say.
+Dataclasses become objects, enums their values, a HeadId "L2H3", a Token {"token", "id"} (with
+"bytes" and "shown" where it holds part of a character), arrays nested lists; what is not measured
+(nan) or not finite becomes null, which JSON can say.
 """
 
 import math
@@ -20,7 +21,7 @@ def to_json(record: Any) -> Any:
     if isinstance(record, HeadId):
         return str(record)
     if isinstance(record, Token):
-        return {"token": record.text, "id": record.id}
+        return record.values
     if isinstance(record, Enum):
         return to_json(record.value)
     if is_dataclass(record) and not isinstance(record, type):

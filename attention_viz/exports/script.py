@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from attention_viz.exports import script_parts as parts
-from attention_viz.records.ablation import Ablation, AblationKind, AblationResult
+from attention_viz.records.ablation import Ablation, AblationResult
 from attention_viz.records.circuits.attribution import AttributionRequest, Direction, Method
 from attention_viz.records.circuits.circuit import Circuit, CircuitEdge, CircuitRequest, CutRequest
 from attention_viz.records.circuits.faithfulness import FaithfulnessResult
@@ -148,16 +148,18 @@ def _estimate(request: AttributionRequest) -> str:
 
 def _edit(ablation: Ablation, question: Question) -> str:
     """What happens to z of an ablated head. Raises BadInput: resample without counterfactual."""
-    if ablation.kind is AblationKind.RESAMPLE and question.counterfactual is None:
-        raise BadInput("Resample needs a counterfactual.", "Give one, or choose another kind.")
-    positions = "slice(None)" if ablation.positions is None else _literal([*ablation.positions])
     kind = ablation.kind
-    if kind is AblationKind.MEAN and ablation.references:
-        body = parts.MEAN_OF_REFERENCES.format(references=_literal([*ablation.references]))
-    else:
-        body = parts.EDITS[kind].format(
-            factor=ablation.scale, threshold=ablation.threshold, seed=ablation.seed
+    if kind.needs_counterfactual and question.counterfactual is None:
+        raise BadInput(
+            f"{kind.value.capitalize()} needs a counterfactual.",
+            "Give one, or choose another kind.",
         )
+    positions = "slice(None)" if ablation.positions is None else _literal([*ablation.positions])
+    if kind.takes_references and ablation.references:
+        given = _literal([*ablation.references])
+        body = parts.EDITS_BY_REFERENCES[kind].format(references=given)
+    else:
+        body = parts.EDITS[kind].format(**ablation.settings)
     return _joined(f"POSITIONS = {positions}  # where z is edited", body, parts.AT_POSITIONS)
 
 

@@ -82,7 +82,8 @@ def mean(measure):
     return sum(measure(pair) for pair in PAIRS) / len(PAIRS)
 """
 
-# The edits of z: (z of all heads, layer, head, v of the layer) → new z of the head.
+# The edits of z: (z of all heads, layer, head, v of the layer) → new z of the head. In braces: the
+# settings of the kind, by name.
 EDITS = {
     AblationKind.ZERO: """
 def edit(z, layer, head, v):
@@ -90,7 +91,7 @@ def edit(z, layer, head, v):
 """,
     AblationKind.SCALE: """
 def edit(z, layer, head, v):
-    return {factor!r} * z[:, :, head]
+    return {scale!r} * z[:, :, head]
 """,
     AblationKind.SPARSIFY: """
 def edit(z, layer, head, v):
@@ -109,7 +110,7 @@ def edit(z, layer, head, v):
     AblationKind.PERMUTE: """
 ORDER = torch.arange(TOKENS.shape[1])
 moved = (ORDER[FIRST:] if isinstance(POSITIONS, slice) else ORDER[POSITIONS]).unique()
-ORDER[moved] = moved[torch.randperm(len(moved), generator=torch.Generator().manual_seed({seed}))]
+ORDER[moved] = moved[torch.randperm(len(moved), generator=torch.Generator().manual_seed({seed!r}))]
 
 
 def edit(z, layer, head, v):
@@ -122,7 +123,9 @@ def edit(z, layer, head, v):
 """,
 }
 
-MEAN_OF_REFERENCES = """
+# The same where values come from reference prompts.
+EDITS_BY_REFERENCES = {
+    AblationKind.MEAN: """
 REFERENCES = [run_clean(text)[1] for text in {references}]
 
 
@@ -132,7 +135,8 @@ def edit(z, layer, head, v):
         return torch.cat(found).mean(0, keepdim=True)
     pooled = torch.cat([each[0, 1 if BOS else 0 :] for each in found])
     return pooled.mean(0).expand_as(z[:, :, head])
-"""
+""",
+}
 
 AT_POSITIONS = """
 

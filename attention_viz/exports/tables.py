@@ -28,7 +28,6 @@ from attention_viz.records.looks.positions import PositionMap
 from attention_viz.records.looks.redundancy import Redundancy
 from attention_viz.records.search import SearchResult
 from attention_viz.records.sweep import HeadSweep
-from attention_viz.records.tokens import Tokens
 
 Table = tuple[list[str], list[list[Any]]]
 
@@ -208,16 +207,12 @@ def pairs_table(pairs: PairSet) -> Table:
     headers = ["clean", "counterfactual", "answer", "distractor", "differs at", "refused"]
     rows = []
     for pair in pairs.pairs:
-        texts = [_text_of(pair.clean), _text_of(pair.counterfactual)]
+        texts = [pair.clean.text, pair.counterfactual.text]
         tokens = [pair.answer.text, pair.distractor.text]
         rows.append([*texts, *tokens, " ".join(map(str, pair.differs)), None])
     for bad in pairs.refused:
         rows.append([None, None, None, None, None, f"pair {bad.number}: {bad.reason}"])
     return headers, rows
-
-
-def _text_of(tokens: Tokens) -> str:
-    return "".join(tokens.texts[int(tokens.bos) :])
 
 
 def comparison_table(comparison: CircuitComparison) -> Table:

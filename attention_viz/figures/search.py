@@ -1,6 +1,7 @@
 """The course of a search: the score of the set after each step, and the best head not taken.
 
-Unit: the objective's (KL in nats; margin of the flip-to token in logits, above 0 it is top-1).
+Every score is of a run with that set ablated. Unit: the objective's (KL in nats; margin of the
+flip-to token in logits, above 0 it is top-1).
 """
 
 from typing import Any
@@ -22,8 +23,8 @@ def draw_steps(result: SearchResult, theme: str = "light") -> go.Figure:
         x=places,
         y=[step.score for step in result.steps],
         mode="lines+markers",
-        line={"color": colours.accent, "width": 2},
-        marker={"size": 9, "color": colours.accent},
+        line={"color": colours.ablated, "width": 2},
+        marker={"size": 9, "color": colours.ablated},
         customdata=[_facts(step, result) for step in result.steps],
         hovertemplate="<b>%{customdata[1]}</b><br>%{customdata[2]}<br>top-1 %{customdata[3]}"
         "<br>%{customdata[4]}<extra></extra>",
@@ -61,7 +62,7 @@ def _layout(result: SearchResult, theme: str) -> dict[str, Any]:
     places = list(range(1, len(result.steps) + 1))
     shapes = []
     if result.request.objective is Objective.FLIP:
-        line = {"color": colours.ablated, "width": 1.2, "dash": "dot"}
+        line = {"color": colours.ink2, "width": 1.2, "dash": "dot"}
         shapes = [
             {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 0, "y1": 0, "line": line}
         ]

@@ -1,6 +1,7 @@
 """The effect of each head ablated on its own: colours of the layer × head grid, and bars.
 
-Effect = metric(ablated) − metric(clean), in the metric's unit; blue is below 0, orange above.
+Effect = metric(ablated) − metric(clean), in the metric's unit. The colour says whether the head
+helps the answer or works against it, where the metric speaks of the answer (`Metric.sense`).
 """
 
 import numpy as np
@@ -21,18 +22,15 @@ def colour_limit(sweep: HeadSweep) -> float:
 
 def cell_colours(sweep: HeadSweep, theme: str = "light") -> list[list[tuple[str, str]]]:
     """[layer][head] (background, ink); heads not measured have the card's own colour."""
-    limit = colour_limit(sweep)
+    limit, sense = colour_limit(sweep), sweep.request.metric.sense
     return [
-        [palette.diverging(float(effect), limit, theme) for effect in row] for row in sweep.effect
+        [palette.cell(float(effect), limit, sense, theme) for effect in row] for row in sweep.effect
     ]
 
 
 def cell_gradient(sweep: HeadSweep, theme: str = "light") -> str:
     """CSS background of the grid's colour bar; a metric that can't fall starts at 0."""
-    scale = palette.diverging_scale(theme)
-    if not sweep.request.metric.is_signed:
-        scale = [[2 * share - 1, colour] for share, colour in scale[1:]]
-    return palette.gradient(scale)
+    return palette.gradient(palette.scale_of(sweep.request.metric.sense, theme))
 
 
 def draw_bars(
@@ -49,12 +47,12 @@ def draw_bars(
     if not heads:
         return go.Figure(layout=palette.empty_figure("No head measured yet.", theme))
     effects = [float(sweep.effect[head.layer, head.head]) for head in heads]
-    colours = palette.theme_of(theme)
+    colours, sense = palette.theme_of(theme), sweep.request.metric.sense
     bars = go.Bar(
         x=list(range(len(heads))),
         y=effects,
         marker={
-            "color": [palette.sign_colour(effect, theme) for effect in effects],
+            "color": [palette.sign_colour(effect, theme, sense) for effect in effects],
             "line": {
                 "color": colours.ink,
                 "width": [1.5 if head in selected else 0 for head in heads],

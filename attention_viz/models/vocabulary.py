@@ -3,12 +3,14 @@
 import re
 from functools import cached_property
 
+from attention_viz.models.pieces import bytes_of, is_byte, readable
 from attention_viz.records.errors import BadInput
 from attention_viz.records.question import PromptTokens, Question
-from attention_viz.records.tokens import Token, Tokens, show
+from attention_viz.records.tokens import Token, Tokens, read_together, show, unshow
 
 BOS_TEXT = "⟨bos⟩"
-_BYTE = re.compile(r"<0x[0-9A-Fa-f]{2}>")
+# As `Tokens` shows a token that ends within a character
+_COUNTED = re.compile(r"(.*?)(◌?)(.)\u200e? ([1-4])(?:-([1-4]))?/([2-4])", re.DOTALL)
 
 
 class Vocabulary:
@@ -43,7 +45,7 @@ class Vocabulary:
         """The tokens of a text. Raises BadInput where it is empty or longer than the context."""
         if not text.strip():
             raise BadInput(f"The {name} is empty.", "Type a sentence to be continued.")
-        ids = self._tokenizer.encode(text, add_special_tokens=False)
+        ids = self._encode(text)
         wants_bos = self.prepends_bos if bos is None else bos
         if wants_bos and self.bos_id is None:
             raise BadInput("This model has no beginning-of-text token.", "Leave out --bos.")
@@ -58,44 +60,80 @@ class Vocabulary:
         has_bos = bool(ids) and ids[0] == self.bos_id
         if has_bos:
             items[0] = Token(ids[0], BOS_TEXT)
-        return Tokens(tuple(items), has_bos)
+        return Tokens(read_together(items), has_bos)
 
     def token(self, id: int) -> Token:
         """The token of that id; ids beyond the tokenizer (padding rows) are named by number."""
-        return Token(id, self._texts[id] if 0 <= id < len(self._texts) else f"⟨{id}⟩")
+        if not 0 <= id < len(self._texts):
+            return Token(id, f"⟨{id}⟩")
+        return Token(id, self._texts[id], self._raws.get(id))
 
     def find(self, text: str) -> int:
         """The id of the one token that reads exactly like this; "␣John" is " John".
 
-        Raises BadInput where the text is no token or several.
+        A token with part of a character is found by its bytes, "⟨E6⟩", or as a prompt shows it,
+        "日 1/3". Raises BadInput where the text is no token or several.
         """
         plain = text.replace("␣", " ")
-        if plain in self._ids:
-            return self._ids[plain]
-        ids = self._tokenizer.encode(plain, add_special_tokens=False) if plain else []
+        known = self._known(plain)
+        if known is not None:
+            return known
+        ids = self._encode(plain) if plain else []
         if not ids:
             raise BadInput("An empty text is not a token.", "Name one token, like ' John'.")
-        pieces = " + ".join(f"'{self.token(id).shown}'" for id in ids[:8])
+        tokens = read_together(map(self.token, ids))
+        pieces = " + ".join(f"'{token.shown}'" for token in tokens[:8])
+        part = next((token for token in tokens if token.raw is not None), None)
+        by_bytes = "" if part is None else f", or by its bytes, '{part.alone}'"
         raise BadInput(
             f"'{show(plain)}' is {len(ids)} tokens for this model: {pieces}.",
-            "Name a single token (most words start with a space, ' John').",
+            f"Name a single token (most words start with a space, ' John'{by_bytes}).",
         )
 
     def matching(self, text: str, limit: int = 50) -> list[Token]:
         """Tokens that read like the text, best first: itself, with a space, beginning, within."""
         plain = text.replace("␣", " ")
-        wanted = plain.strip().lower()
-        if not wanted:
-            return [self.token(id) for id in range(min(limit, self.size))]
+        wanted, known = plain.strip().lower(), self._known(plain)
 
         def order(id: int) -> tuple:
-            own = self._texts[id]
+            own = self._reads[id]
             bare = own.strip().lower()
             return (own != plain, own != f" {plain}", bare != wanted, not bare.startswith(wanted))
 
-        hits = [id for id, own in enumerate(self._texts) if wanted in own.lower()]
-        best = sorted(hits, key=lambda id: (*order(id), len(self._texts[id]), id))
+        if wanted:
+            hits = [id for id, own in enumerate(self._reads) if wanted in own.lower()]
+            best = sorted(hits, key=lambda id: (*order(id), len(self._reads[id]), id))
+        else:
+            best = list(range(min(limit, self.size)))
+        if known is not None:
+            best = list(dict.fromkeys([known, *best]))
         return [self.token(id) for id in best[:limit]]
+
+    def _known(self, plain: str) -> int | None:
+        """The id of what is a token's text, its bytes, or its part of a character, as shown."""
+        if plain in self._ids:
+            return self._ids[plain]
+        counted = _COUNTED.fullmatch(plain)
+        if counted is None:
+            return None
+        before, _, character, first, last, of = counted.groups()
+        data = character.encode(errors="replace")
+        part = data[int(first) - 1 : int(last or first)]
+        return (
+            self._ids_of_raw.get(before.encode(errors="replace") + part)
+            if len(data) == int(of)
+            else None
+        )
+
+    def _encode(self, text: str) -> list[int]:
+        """Raises BadInput for half a surrogate pair, which no tokenizer reads."""
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise BadInput(
+                f"'{show(text[error.start])}' is half a character.", "Remove it."
+            ) from error
+        return self._tokenizer.encode(text, add_special_tokens=False)
 
     def need_id(self, id: int, name: str) -> None:
         """Raises BadInput where a token id is outside the vocabulary."""
@@ -114,11 +152,15 @@ class Vocabulary:
 
     @cached_property
     def _texts(self) -> list[str]:
-        """Text of every id. Pieces that are not whole characters are shown as ⟨piece⟩."""
-        texts = self._tokenizer.batch_decode(
+        """Text of every id; of pieces that are not whole characters ⟨piece⟩."""
+        both = zip(self._decoded, self._pieces, strict=True)
+        return [readable(text, piece) for text, piece in both]
+
+    @cached_property
+    def _decoded(self) -> list[str]:
+        return self._tokenizer.batch_decode(
             [[id] for id in range(self.size)], clean_up_tokenization_spaces=False
         )
-        return [_readable(text, piece) for text, piece in zip(texts, self._pieces, strict=True)]
 
     @cached_property
     def _pieces(self) -> list[str | None]:
@@ -126,19 +168,34 @@ class Vocabulary:
         return self._tokenizer.convert_ids_to_tokens(list(range(self.size)))
 
     @cached_property
+    def _raws(self) -> dict[int, bytes]:
+        """Bytes of the ids whose text is their piece, as they are not whole characters."""
+        decoded, pieces = self._decoded, self._pieces
+        cut = (id for id, text in enumerate(decoded) if "�" in text and pieces[id])
+        raws = ((id, bytes_of(decoded[id], pieces[id])) for id in cut)
+        return {id: raw for id, raw in raws if raw}
+
+    @cached_property
+    def _ids_of_raw(self) -> dict[bytes, int]:
+        return {raw: id for id, raw in reversed(self._raws.items())}
+
+    @cached_property
+    def _reads(self) -> list[str]:
+        """What every id is found by: its text, with bytes of characters as they are shown."""
+        reads = list(self._texts)
+        for id in self._raws:
+            reads[id] = unshow(self.token(id).alone)
+        return reads
+
+    @cached_property
     def _ids(self) -> dict[str, int]:
         ids: dict[str, int] = {}
         # A raw byte ("<0x34>") reads like the character ("4"), but is never how text is tokenized.
-        is_byte = [bool(_BYTE.fullmatch(piece or "")) for piece in self._pieces]
-        for id in sorted(range(self.size), key=lambda id: (is_byte[id], id)):
+        for id in sorted(range(self.size), key=lambda id: (is_byte(self._pieces[id]), id)):
+            ids.setdefault(self._reads[id], id)
+        for id in self._raws:
             ids.setdefault(self._texts[id], id)
         return ids
-
-
-def _readable(text: str, piece: str | None) -> str:
-    if piece and piece.startswith("▁") and not text.startswith(" "):
-        return " " + text  # SentencePiece drops the space when one piece is decoded alone
-    return f"⟨{piece}⟩" if "�" in text or not text else text
 
 
 def _resolve_position(position: int, length: int) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 from attention_viz.records.ids import HeadId
@@ -29,8 +30,11 @@ class Setting:
         return isinstance(self.default, int)
 
     def tell(self, value: float) -> str:
-        """ "|z| < 0.5"."""
-        return self.told.format(f"{value:g}" if not self.is_whole else value)
+        """ "|z| < 0.5": no two values are told alike."""
+        if self.is_whole:
+            return self.told.format(value)
+        short = f"{value:g}"
+        return self.told.format(short if float(short) == value else repr(float(value)))
 
     def holds(self, value: Any) -> bool:
         """Whether it may be set to this."""
@@ -45,6 +49,10 @@ class Kind:
     about: str
     short: str
     settings: tuple[Setting, ...] = ()
+    takes_references: bool = False  # prompts that its values may come from
+    needs_counterfactual: bool = False
+    needs_attention: bool = False  # what queries see, which some model families keep to themselves
+    is_compared: bool = True  # False: it ranks heads as another kind does, by what it is
 
 
 class AblationKind(StrEnum):
@@ -70,6 +78,18 @@ class AblationKind(StrEnum):
     def settings(self) -> tuple[Setting, ...]:
         return KINDS[self].settings
 
+    @property
+    def takes_references(self) -> bool:
+        return KINDS[self].takes_references
+
+    @property
+    def needs_counterfactual(self) -> bool:
+        return KINDS[self].needs_counterfactual
+
+    @property
+    def needs_attention(self) -> bool:
+        return KINDS[self].needs_attention
+
 
 # The one place where a kind says what it takes.
 KINDS: dict[AblationKind, Kind] = {
@@ -93,15 +113,18 @@ KINDS: dict[AblationKind, Kind] = {
                 slider=(-1.0, 2.0),
             ),
         ),
+        is_compared=False,  # a dose of zero ablation, 0 the same
     ),
     AblationKind.MEAN: Kind(
         "z is replaced by the head's mean over the prompt's own positions "
         "(without beginning of text), or over reference prompts",
         "z = its mean over this prompt's positions (without ⟨bos⟩).",
+        takes_references=True,
     ),
     AblationKind.RESAMPLE: Kind(
         "z is replaced by the head's z in the counterfactual prompt, same position",
         "z of the counterfactual prompt, at the same position.",
+        needs_counterfactual=True,
     ),
     AblationKind.PERMUTE: Kind(
         "z is shuffled among the positions (all but beginning of text) "
@@ -141,6 +164,7 @@ KINDS: dict[AblationKind, Kind] = {
         "the attention pattern is replaced by equal weights on all visible keys; "
         "z is then the mean of their values",
         "Attention replaced by equal weights on all visible keys.",
+        needs_attention=True,
     ),
 }
 # Every setting there is, by name
@@ -171,6 +195,15 @@ class Ablation:
         """
         own = {s.name: settings[s.name] for s in kind.settings if s.name in settings}
         return cls(kind, **own, **more)
+
+    @classmethod
+    def of_each_kind(
+        cls, settings: Mapping[str, Any] = MappingProxyType({}), **more: Any
+    ) -> tuple["Ablation", ...]:
+        """One of every kind that is compared with the others."""
+        return tuple(
+            cls.of(kind, settings, **more) for kind in AblationKind if KINDS[kind].is_compared
+        )
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -3,6 +3,15 @@
 from enum import StrEnum
 
 
+class Sense(StrEnum):
+    """What the sign of a number says about the answer."""
+
+    HELPS_BELOW = "helps below 0"  # an ablation's or a patch's effect: the answer loses by it
+    HELPS_ABOVE = "helps above 0"  # what a part writes, and what restoring it gives back
+    CHANGE = "change"  # a sign, but neither side is the answer's
+    SIZE = "size"  # no sign: from 0 upward
+
+
 class Metric(StrEnum):
     """Effect = metric(ablated) − metric(clean), in the metric's own unit."""
 
@@ -27,7 +36,16 @@ class Metric(StrEnum):
     @property
     def is_signed(self) -> bool:
         """Whether an effect can have either sign (KL can't be negative)."""
-        return self is not Metric.KL
+        return self.sense is not Sense.SIZE
+
+    @property
+    def sense(self) -> Sense:
+        """What the sign of an ablation's effect says of the head.
+
+        KL moves away from the clean run whichever way, and a spread that grows is no loss of the
+        answer: neither speaks of it. A rank is better when smaller, so it has the other sign.
+        """
+        return _SENSE[self]
 
 
 _ABOUT = {
@@ -56,4 +74,12 @@ _ABOUT = {
         "entropy",
         "spread of the next-token distribution; positive effect: less certain without the head",
     ),
+}
+
+_SENSE = {
+    Metric.KL: Sense.SIZE,
+    Metric.LOGIT_DIFF: Sense.HELPS_BELOW,
+    Metric.PROBABILITY: Sense.HELPS_BELOW,
+    Metric.RANK: Sense.HELPS_ABOVE,
+    Metric.ENTROPY: Sense.CHANGE,
 }

@@ -33,6 +33,7 @@ from attention_viz.records.sweep import SweepRequest
 from tests.analysis.test_one_pass import one_pass
 from tests.analysis.test_sweep import Stopping
 
+KINDS_COMPARED = "zero mean resample permute sparsify uniform".split()
 HEADS = (HeadId(0, 1), HeadId(1, 2), HeadId(2, 0), HeadId(2, 3))
 
 
@@ -95,15 +96,36 @@ def test_positions_end_at_the_read_out(load, ask_about):
 def test_agreement_ranks_the_sweeps_of_every_kind(about):
     model, question = about
     found = compare_kinds(model, AgreementRequest(question))
-    assert [kind.value for kind in found.kinds] == "zero mean resample permute uniform".split()
-    for kind, effect in zip(found.kinds, found.effect, strict=True):
-        sweep = sweep_heads(model, SweepRequest(question, Ablation(kind), Metric.LOGIT_DIFF))
+    assert [kind.value for kind in found.kinds] == KINDS_COMPARED
+    for ablation, effect in zip(found.ablations, found.effect, strict=True):
+        sweep = sweep_heads(model, SweepRequest(question, ablation, Metric.LOGIT_DIFF))
         assert effect == pytest.approx(sweep.effect, abs=1e-9)
-    assert np.diag(found.correlation) == pytest.approx(np.ones(5))
+    assert np.diag(found.correlation) == pytest.approx(np.ones(6))
     without = compare_kinds(
         model, AgreementRequest(type(question)(question.model, question.prompt))
     )
     assert AblationKind.RESAMPLE not in without.kinds
+
+
+def test_agreement_takes_the_settings_of_every_kind(load, ask_about):
+    model, question = load("gpt2"), ask_about("gpt2")
+    settings = {"threshold": 0.05, "seed": 3, "scale": 0.4}
+    request = AgreementRequest(
+        question, ablations=Ablation.of_each_kind(settings, positions=(4, 6))
+    )
+    found = compare_kinds(model, request)
+    by_kind = dict(zip(found.kinds, found.effect, strict=True))
+    for ablation in (
+        Ablation(AblationKind.SPARSIFY, threshold=0.05, positions=(4, 6)),
+        Ablation(AblationKind.PERMUTE, seed=3, positions=(4, 6)),
+    ):
+        sweep = sweep_heads(model, SweepRequest(question, ablation, Metric.LOGIT_DIFF))
+        assert by_kind[ablation.kind] == pytest.approx(sweep.effect, abs=1e-9)
+
+
+def test_agreement_leaves_out_what_the_model_keeps_to_itself(load, ask_about):
+    kinds = compare_kinds(load("gptj"), AgreementRequest(ask_about("gptj"))).kinds
+    assert [kind.value for kind in kinds] == [name for name in KINDS_COMPARED if name != "uniform"]
 
 
 def test_rank_correlation_by_hand():

@@ -10,7 +10,7 @@ from attention_viz.exports.records import to_json
 from attention_viz.records.circuits.roles import Role
 from attention_viz.records.ids import HeadId
 from attention_viz.records.metrics import Metric
-from attention_viz.records.tokens import Token
+from attention_viz.records.tokens import Token, read_together
 from tests.builders import (
     NASTY,
     ablation_of,
@@ -40,6 +40,14 @@ def test_words_of_the_house():
     assert to_json(Metric.KL) == "kl"
     assert to_json((Role.INDUCTION, None)) == ["induction", None]
     assert to_json({HeadId(0, 1): np.float32(0.5)}) == {"L0H1": 0.5}
+
+
+def test_a_token_with_part_of_a_character_has_its_bytes():
+    alone = Token(7, "⟨æ⟩", raw=b"\xe6")
+    assert to_json(alone) == {"token": "⟨æ⟩", "id": 7, "bytes": "E6", "shown": "⟨E6⟩"}
+    first, last = read_together([alone, Token(8, "⟨Ĺ¥⟩", raw=b"\x97\xa5")])
+    assert to_json(first) == to_json(alone) | {"shown": "日 1/3"}
+    assert to_json(last)["shown"] == "日 2-3/3"
 
 
 def test_what_is_not_measured_is_null():

@@ -1,38 +1,40 @@
-"""Attention maps: record in, traces out."""
+"""Attention maps: record in, spec out."""
 
 import numpy as np
 import pytest
 
-from attention_viz.figures.attention import draw_map
-from attention_viz.figures.escape import signed
+from attention_viz.figures import palette
+from attention_viz.figures.attention import FOLLOW, draw_map, map_scale
 from attention_viz.records.errors import BadInput
 from tests.builders import NASTY, maps_of, tokens_of
 
 
-def heat(figure):
-    return figure.data[0]
+def triangle(weights):
+    """Rounded as sent, up to the diagonal."""
+    return [pytest.approx(row[: i + 1].tolist(), abs=6e-5) for i, row in enumerate(weights)]
 
 
-def grid(figure):
-    return np.array(heat(figure).z, dtype=float)
-
-
-def test_weights_are_drawn_and_what_causality_hides_is_empty():
+def test_weights_are_drawn_and_what_causality_hides_is_not_there():
     maps = maps_of()
-    z = grid(draw_map(maps, 1))
-    visible = np.tril(np.ones_like(z, dtype=bool))
-    np.testing.assert_array_equal(z[visible], maps.clean[1][visible])
-    assert np.isnan(z[~visible]).all()
-    assert (heat(draw_map(maps, 1)).zmin, heat(draw_map(maps, 1)).zmax) == (0, 1)
+    spec = draw_map(maps, 1)
+    assert spec["values"] == triangle(maps.clean[1]) and spec["triangle"]
+    assert (spec["scale"]["low"], spec["scale"]["high"]) == (0, 1)
+    assert spec["scale"]["colours"][-1] == palette.LIGHT.strength
 
 
 def test_ablated_and_difference():
     maps = maps_of()
-    lower = np.tril_indices(15)
-    np.testing.assert_array_equal(grid(draw_map(maps, 0, "ablated"))[lower], maps.ablated[0][lower])
+    assert draw_map(maps, 0, "ablated")["values"] == triangle(maps.ablated[0])
     difference = draw_map(maps, 0, "difference")
-    np.testing.assert_array_equal(grid(difference)[lower], (maps.ablated[0] - maps.clean[0])[lower])
-    assert (heat(difference).zmin, heat(difference).zmid, heat(difference).zmax) == (-1, 0, 1)
+    assert difference["values"] == triangle(maps.ablated[0] - maps.clean[0])
+    scale = difference["scale"]
+    assert (scale["low"], scale["high"], scale["unit"]) == (
+        -1, 1, "attention weight, ablated − clean"
+    )  # fmt: skip
+    assert scale["colours"] == [
+        palette.LIGHT.lowered, palette.LIGHT.neutral, palette.LIGHT.raised
+    ]  # fmt: skip
+    assert map_scale("difference").spec() == scale
 
 
 @pytest.mark.parametrize("show", ["ablated", "difference"])
@@ -46,65 +48,52 @@ def test_unknown_show_is_refused():
         draw_map(maps_of(), 0, "average")
 
 
-@pytest.mark.parametrize("show", ["clean", "difference"])
-def test_threshold_hides_smaller_weights_and_leaves_the_colours(show):
-    all_of_it, some = draw_map(maps_of(), 0, show), draw_map(maps_of(), 0, show, threshold=0.2)
-    kept = np.abs(grid(all_of_it)) >= 0.2
-    assert 0 < kept.sum() < np.isfinite(grid(all_of_it)).sum()
-    assert np.isnan(grid(some)[~kept]).all()
-    np.testing.assert_array_equal(grid(some)[kept], grid(all_of_it)[kept])
-    assert (heat(some).zmin, heat(some).zmax) == (heat(all_of_it).zmin, heat(all_of_it).zmax)
+def test_a_threshold_leaves_values_and_colours_as_they_are():
+    everything, some = draw_map(maps_of(), 0), draw_map(maps_of(), 0, threshold=0.2)
+    assert some.pop("least") == 0.2 and "least" not in everything
+    assert some == everything
 
 
-def test_clicks_name_positions_and_hover_names_tokens_and_both_weights():
+def test_focus_and_threshold_can_follow_the_page_in_the_browser():
+    spec = draw_map(maps_of(), 0, follow=FOLLOW)
+    assert spec["follow"] == {"focus": "attention.focus", "least": "attention.threshold"}
+
+
+def test_the_tooltip_names_both_ends_and_tells_the_other_runs():
     maps = maps_of()
-    cell = heat(draw_map(maps, 0)).customdata[10][4]
-    assert list(cell[:4]) == [10, 4, "␣John_2", "␣John"]
-    clean, ablated = maps.clean[0, 10, 4], maps.ablated[0, 10, 4]
-    assert cell[4:6] == pytest.approx([clean, ablated], abs=1e-4)
-    assert cell[6] == signed(ablated - clean, 3)
-    assert "ablated" in heat(draw_map(maps, 0)).hovertemplate
-    assert "ablated" not in heat(draw_map(maps_of(ablated=False), 0)).hovertemplate
+    spec = draw_map(maps, 0)
+    assert (spec["rows"]["word"], spec["columns"]["word"]) == ("from", "to")
+    assert spec["rows"]["names"][10] == "␣John_2" and spec["columns"]["names"][4] == "␣John"
+    [ablated] = spec["hover"]
+    assert ablated["name"] == "ablated" and ablated["values"] == triangle(maps.ablated[0])
+    assert [h["name"] for h in draw_map(maps, 0, "difference")["hover"]] == ["clean", "ablated"]
+    assert draw_map(maps_of(ablated=False), 0)["hover"] == []
 
 
-def test_tokens_with_markup_are_shown_literally():
-    figure = draw_map(maps_of(tokens=tokens_of(NASTY)), 0)
-    labels = figure.layout.xaxis.ticktext
-    assert labels[0] == "&lt;b&gt;bold&lt;/b&gt;"
-    assert heat(figure).customdata[1][0][2:4] == ["␣%&#123;x}", "&lt;b&gt;bold&lt;/b&gt;"]
+def test_a_click_is_a_cell_in_focus():
+    assert draw_map(maps_of(), 0)["click"] == {"change": {"attention.focus": "[row,col]"}}
+    assert draw_map(maps_of(), 0)["rows"]["at"] == list(range(15))
 
 
-def test_rows_go_down_cells_are_square_and_the_head_is_named():
-    layout = draw_map(maps_of(), 1).layout
-    assert layout.yaxis.range[0] > layout.yaxis.range[1]
-    assert layout.yaxis.scaleanchor == "x"
-    assert layout.title.text == "L3H1"
-    plot = (
-        layout.width - layout.margin.l - layout.margin.r,
-        layout.height - layout.margin.t - layout.margin.b,
-    )
-    assert plot[0] == plot[1]
+def test_the_focus_is_outlined_while_it_is_there():
+    assert draw_map(maps_of(), 0, focus=(14, 4))["focus"] == [14, 4]
+    assert "focus" not in draw_map(maps_of(), 0, focus=(14, 15))
 
 
-def test_focus_outlines_its_row_and_column():
-    figure = draw_map(maps_of(), 0, focus=(14, 4))
-    row, column = figure.layout.shapes
-    assert (row.y0, row.y1, row.x0, row.x1) == (13.5, 14.5, -0.5, 14.5)
-    assert (column.x0, column.x1) == (3.5, 4.5)
-    assert "<b>" in figure.layout.yaxis.ticktext[14] and "<b>" in figure.layout.xaxis.ticktext[4]
-    assert not draw_map(maps_of(), 0, focus=(14, 15)).layout.shapes
+def test_tokens_with_markup_are_literal_text():
+    names = draw_map(maps_of(tokens=tokens_of(NASTY)), 0)["rows"]["names"]
+    assert names[0] == "<b>bold</b>" and names[6] == "␇␀"
 
 
-def test_colour_bar_names_its_unit_on_demand():
-    assert heat(draw_map(maps_of(), 0)).showscale is False
-    shown = heat(draw_map(maps_of(), 0, "difference", colour_bar=True))
-    assert shown.showscale and "difference of attention" in shown.colorbar.title.text
+def test_the_head_is_named_and_said():
+    spec = draw_map(maps_of(), 1)
+    assert spec["title"] == "L3H1" and "Attention map of L3H1" in spec["about"]
+    assert "bar" not in spec and draw_map(maps_of(), 1, colour_bar=True)["bar"]
 
 
-@pytest.mark.parametrize("count", [1, 2, 30, 60])
+@pytest.mark.parametrize("count", [1, 2, 60, 120])
 def test_any_number_of_tokens(count):
-    tokens = tokens_of(tuple(f" word{i}" for i in range(count)))
-    layout = draw_map(maps_of(tokens=tokens), 0).layout
-    side = layout.width - layout.margin.l - layout.margin.r
-    assert side / count >= 12
-    assert len(layout.xaxis.ticktext) == count
+    spec = draw_map(maps_of(tokens=tokens_of(tuple(f" word{i}" for i in range(count)))), 0)
+    assert len(spec["rows"]["names"]) == len(spec["values"]) == len(spec["values"][-1]) == count
+    assert spec["cells"]["least"] >= 12
+    assert np.isfinite([value for row in spec["values"] for value in row]).all()

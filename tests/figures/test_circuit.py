@@ -1,9 +1,11 @@
 """The circuit's elements, routes, legend and contributions."""
 
+import json
 import math
 import re
 import time
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -33,6 +35,7 @@ from attention_viz.records.circuits.edge import Via
 from attention_viz.records.circuits.roles import Role
 from attention_viz.records.errors import BadInput
 from attention_viz.records.ids import HeadId
+from attention_viz.records.metrics import Sense
 from tests.builders import NASTY, circuit_of, cut_of, tokens_of
 
 
@@ -146,17 +149,17 @@ def test_classes_say_via_and_role(circuit):
     assert "role-duplicate-token" in nodes["L2H3"]["classes"].split()
     assert "readout" in nodes["token:14"]["classes"].split()
     classes = {e["data"]["id"]: e["classes"].split() for e in edges_of(elements)}
-    assert classes["L2H3→L3H1:Q"] == ["via-Q", "negative", "exact"]
-    assert classes["L2H3→L3H1:K"] == ["via-K", "positive", "exact"]
+    assert classes["L2H3→L3H1:Q"] == ["via-Q", "helps", "exact"]
+    assert classes["L2H3→L3H1:K"] == ["via-K", "against", "exact"]
     assert classes["token:2→L3H1:attention@14"] == ["via-attention", "seen"]
 
 
-def test_a_line_has_the_colour_of_its_sign_and_an_arrow_head_that_of_its_input():
+def test_a_line_says_whether_it_helps_and_an_arrow_head_that_of_its_input():
     circuit, styles = cut_of(), stylesheet("dark")
     for element in edges_of(draw_circuit(circuit, "dark")):
         style = style_of(element, styles)
         data = element["data"]
-        assert style["line-color"] == palette.sign_colour(data["value"], "dark")
+        assert style["line-color"] == palette.sign_colour(data["value"], "dark", Sense.HELPS_BELOW)
         assert style["target-arrow-color"] == palette.DARK.via[Via(data["via"])]
         assert (style.get("line-style") == "dashed") == (not data["exact"])
     assert {edge.via for edge in circuit.edges} >= {Via.Q, Via.K, Via.V, Via.LOGITS}
@@ -237,11 +240,16 @@ def test_the_legend_explains_what_occurs(circuit):
     assert marks == {"dashed", "dot", "note"}
 
 
+def signs_of(circuit):
+    starts = ("helps the answer", "works against the answer")
+    return [item for item in legend(circuit) if item["text"].startswith(starts)]
+
+
 def test_the_legend_says_what_the_signs_and_widths_mean(circuit):
-    signs = [i for i in legend(circuit) if i["text"].startswith(("negative", "positive"))]
-    assert [i["colour"] for i in signs] == [palette.LIGHT.negative, palette.LIGHT.positive]
-    assert "␣Mary − ␣John falls when the edge is patched (helps" in signs[0]["text"]
-    assert "rises when the edge is patched (works against" in signs[1]["text"]
+    helps, against = signs_of(circuit)
+    assert (helps["colour"], against["colour"]) == (palette.LIGHT.helps, palette.LIGHT.against)
+    assert "␣Mary − ␣John falls when the edge is patched (−)" in helps["text"]
+    assert "rises when the edge is patched (+)" in against["text"]
     width = next(i for i in legend(circuit) if i["mark"] == "width")
     assert "2.29 logits" in width["text"]
 
@@ -250,8 +258,33 @@ def test_a_denoised_circuits_signs_are_the_other_way_round():
     circuit = cut_of()
     attribution = replace(circuit.request.attribution, direction=Direction.DENOISE)
     request = replace(circuit.request, attribution=attribution)
-    words = {i["text"][:8]: i["text"] for i in legend(replace(circuit, request=request))}
-    assert "works against" in words["negative"] and "helps" in words["positive"]
+    denoised = replace(circuit, request=request)
+    helps, against = signs_of(denoised)
+    assert "rises when the edge is restored (+)" in helps["text"]
+    assert "falls when the edge is restored (−)" in against["text"]
+    before, after = (edges_of(draw_circuit(each)) for each in (circuit, denoised))
+    for one, other in zip(before, after, strict=True):
+        classes = (one["classes"].split()[1], other["classes"].split()[1])
+        assert classes == (("helps", "against") if one["data"]["value"] < 0 else (
+            "against", "helps"
+        ))  # fmt: skip
+
+
+def test_a_helpful_heads_edge_and_contribution_have_one_colour(circuit):
+    edge = next(e for e in edges_of(draw_circuit(circuit)) if e["data"]["source"] == "L3H1")
+    bars = draw_contributions(circuit).data[0]
+    bar = next(i for i, facts in enumerate(bars.customdata) if facts[0] == "L3H1")
+    assert edge["data"]["value"] < 0 < bars.x[bar]
+    assert style_of(edge, stylesheet())["line-color"] == bars.marker.color[bar]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_one_drawing_has_both_themes(circuit, theme):
+    for draw in (stylesheet, partial(legend, circuit), partial(draw_circuit, circuit)):
+        both = json.dumps(draw(theme="both"))
+        assert palette.resolve(both, theme) == json.dumps(draw(theme=theme))
+    both = draw_contributions(circuit, "both").to_json()
+    assert palette.resolve(both, theme) == draw_contributions(circuit, theme).to_json()
 
 
 def test_the_legend_of_a_cut_circuit_names_the_method_and_mlps():
@@ -280,11 +313,11 @@ def test_contributions_add_up_to_the_baseline(circuit):
     assert rows[-1][1] == pytest.approx(circuit.baseline)
 
 
-def test_contribution_bars_are_coloured_by_sign(circuit):
+def test_contribution_bars_say_what_helps(circuit):
     bars = draw_contributions(circuit).data[0]
     assert list(bars.x) == [value for _, value in contribution_rows(circuit)]
     for value, colour in list(zip(bars.x, bars.marker.color, strict=True))[:-1]:
-        assert colour == palette.sign_colour(value)
+        assert colour == (palette.LIGHT.helps if value > 0 else palette.LIGHT.against)
     assert bars.marker.color[-1] == palette.LIGHT.clean
     assert not draw_contributions(replace(circuit, contributions=())).data
 

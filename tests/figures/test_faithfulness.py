@@ -78,7 +78,10 @@ def test_minimality_is_ranked_and_a_click_knows_its_edge():
     assert [data[0] for data in bars.customdata] == [
         "L2H3->logits", "L0H1->L2H3.K", "input->L0MLP"
     ]  # fmt: skip
-    assert bars.marker.color[-1] == palette.LIGHT.muted != bars.marker.color[0]
+    assert bars.marker.color[-1] == palette.LIGHT.against != bars.marker.color[0]
+    assert bars.marker.color[0] == palette.LIGHT.helps
+    other_way = replace(proof_of(), full=-4.0)
+    assert draw_minimality(other_way).data[0].marker.color[0] == palette.LIGHT.against
 
 
 def test_one_edge_without_loss_can_be_drawn():

@@ -1,6 +1,4 @@
-"""The logit lens: record in, traces out."""
-
-import html
+"""The logit lens: record in, spec out."""
 
 import numpy as np
 import pytest
@@ -10,84 +8,72 @@ from attention_viz.figures.lens import draw_lens
 from tests.builders import NASTY, lens_of, tokens_of
 
 
-def words(figure):
-    """[row][position] the cells' texts, line breaks undone."""
-    trace = figure.data[1]
-    texts = {}
-    for x, y, text in zip(trace.x, trace.y, trace.text, strict=True):
-        texts[y, x] = html.unescape(text.replace("<br>", ""))
-    return texts
+def words(spec, texts=None):
+    """[row][position] the cells' texts."""
+    return [[spec["words"][place] for place in row] for row in texts or spec["text"]]
+
+
+def hover(spec):
+    return {line["name"]: line for line in spec["hover"]}
 
 
 def test_colour_is_the_probability_of_the_top_1():
     lens = lens_of()
-    heat = draw_lens(lens).data[0]
-    np.testing.assert_array_equal(heat.z, lens.probability[:, :, 0])
-    assert (heat.zmin, heat.zmax, heat.colorbar.title.text) == (0, 1, "probability")
+    spec = draw_lens(lens)
+    np.testing.assert_allclose(spec["values"], lens.probability[:, :, 0], atol=6e-5)
+    scale = spec["scale"]
+    assert (scale["low"], scale["high"], scale["unit"]) == (0, 1, "probability")
+    assert scale["colours"][-1] == palette.LIGHT.strength and spec["bar"]
 
 
 def test_every_cell_names_its_top_1_and_the_embedding_is_at_the_bottom():
     lens = lens_of()
-    figure = draw_lens(lens, width=1100)
-    assert words(figure) == {
-        (row, at): lens.top[row][at][0].shown for row in range(5) for at in range(15)
-    }
-    assert figure.layout.yaxis.ticktext[0] == "embed"
-    assert figure.layout.yaxis.range[0] < figure.layout.yaxis.range[1]
+    spec = draw_lens(lens)
+    assert words(spec) == [[cell[0].shown for cell in row] for row in lens.top]
+    assert spec["rows"]["names"] == ["embed", "L0", "L1", "L2", "L3"] and spec["up"]
 
 
-def test_long_words_are_wrapped_and_shortened_but_whole_in_the_hover():
+def test_long_words_are_whole_whatever_room_there_is():
     long = " antidisestablishmentarianism"
-    lens = lens_of(tokens=tokens_of((long,) * 20))
-    figure = draw_lens(lens, width=560)
-    text = figure.data[1].text[0]
-    assert "<br>" in text and "…" in text and text.endswith("sm")
-    assert "␣antidisestablishmentarianism" in figure.data[0].customdata[0][0][2]
+    spec = draw_lens(lens_of(tokens=tokens_of((long,) * 20)))
+    assert spec["words"] == ["␣antidisestablishmentarianism"]
+    assert spec["cells"]["height"] < 2 * 18, "one line"
 
 
-@pytest.mark.parametrize("width", [450, 620, 900])
-def test_texts_fit_their_cells(width):
-    lens = lens_of(tokens=tokens_of(tuple(" w" + "o" * (i % 14) + "rd" for i in range(15))))
-    figure = draw_lens(lens, width=width)
-    margin = figure.layout.margin
-    cell = (figure.layout.width - margin.l - margin.r) / 15
-    assert figure.layout.width == pytest.approx(width, abs=2)
-    for text, size in zip(figure.data[1].text, figure.data[1].textfont.size, strict=True):
-        longest = max(len(html.unescape(line)) for line in text.split("<br>"))
-        assert 7.5 <= size <= 11
-        assert longest * size * palette.MONO_EM <= cell
-
-
-def test_it_grows_for_long_prompts():
-    lens = lens_of(layers=12, tokens=tokens_of(tuple(f" w{i}" for i in range(40))))
-    figure = draw_lens(lens, width=620)
-    assert figure.layout.width > 40 * 23
-    assert len(figure.data[1].text) == 13 * 40
-
-
-def test_hover_lists_the_top_k_with_probabilities():
+def test_the_tooltip_lists_the_top_k_entropy_and_the_answer():
     lens = lens_of(top=5)
-    row, position, hover = draw_lens(lens).data[0].customdata[3][10]
-    assert (row, position) == (3, 10)
-    assert hover.startswith("after L2, at <b>␣John_2</b> (10)")
-    for token, probability in zip(lens.top[3][10], lens.probability[3, 10], strict=True):
-        assert f"{probability:.3f}  <b>{token.shown}</b>" in hover
-    assert f"rank {lens.answer_rank[3, 10]}" in hover
+    spec = draw_lens(lens)
+    lines = hover(spec)
+    for k in range(5):
+        line = lines[f"{k + 1}."]
+        assert words(spec, line["texts"])[3][10] == lens.top[3][10][k].shown
+        assert line["values"][3][10] == pytest.approx(lens.probability[3, 10, k], abs=6e-5)
+    entropy, answer, rank = lines["entropy"], lines["answer ␣Mary"], lines["rank of ␣Mary"]
+    assert entropy["unit"] == "nats"
+    assert entropy["values"][3][10] == pytest.approx(lens.entropy[3, 10], abs=6e-5)
+    assert answer["values"][3][10] == pytest.approx(lens.answer_probability[3, 10], abs=6e-5)
+    assert (rank["values"][3][10], rank["digits"]) == (lens.answer_rank[3, 10], 0)
 
 
-def test_the_read_out_is_outlined_and_so_is_the_focus():
-    readout, focus = draw_lens(lens_of(), focus_position=3).layout.shapes
-    assert (readout.x0, readout.x1) == (13.5, 14.5)
-    assert (focus.x0, focus.x1) == (2.5, 3.5)
-    assert len(draw_lens(lens_of(), focus_position=99).layout.shapes) == 1
+def test_the_read_out_is_marked_and_the_focus_outlined():
+    spec = draw_lens(lens_of(), focus_position=3)
+    assert spec["marks"] == [[14, "read-out"]] and spec["focus"] == [None, 3]
+    assert "focus" not in draw_lens(lens_of(), focus_position=99)
+    assert "focus" not in draw_lens(lens_of())
 
 
-def test_markup_in_tokens_is_literal():
-    figure = draw_lens(lens_of(tokens=tokens_of(NASTY)), width=1200)
-    everything = " ".join([*figure.data[1].text, *figure.layout.xaxis.ticktext])
-    assert "<b>bold" not in everything and "%{" not in everything and "$" not in everything
+def test_a_click_moves_the_read_out():
+    assert draw_lens(lens_of())["click"] == {"position": "col"}
+    assert draw_lens(lens_of())["columns"]["at"][-1] == 14
 
 
-def test_one_token():
-    figure = draw_lens(lens_of(tokens=tokens_of("Hi")))
-    assert len(figure.data[1].text) == 5
+def test_markup_in_tokens_is_literal_text():
+    spec = draw_lens(lens_of(tokens=tokens_of(NASTY)))
+    assert spec["columns"]["names"][0] == "<b>bold</b>"
+    assert all(ord(letter) >= 0x20 for word in spec["words"] for letter in word)
+
+
+@pytest.mark.parametrize(("layers", "count"), [(4, 1), (30, 120)])
+def test_any_size(layers, count):
+    spec = draw_lens(lens_of(layers, tokens_of(tuple(f" w{i}" for i in range(count)))))
+    assert np.shape(spec["text"]) == np.shape(spec["values"]) == (layers + 1, count)

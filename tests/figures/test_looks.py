@@ -1,15 +1,18 @@
-"""The figures of the closer looks: record in, traces out."""
+"""The figures of the closer looks: record in, drawing out."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from attention_viz.figures import palette
 from attention_viz.figures.looks.agreement import draw_agreement
 from attention_viz.figures.looks.control import draw_control
 from attention_viz.figures.looks.dose import draw_dose
 from attention_viz.figures.looks.positions import draw_positions
 from attention_viz.figures.looks.redundancy import draw_redundancy
+from attention_viz.records.metrics import Metric
 from tests.builders import (
     NASTY,
     agreement_of,
@@ -31,22 +34,46 @@ FIGURES = [
 
 def test_redundancy_draws_the_excess_with_0_in_the_middle():
     found = redundancy_of()
-    heat, numbers = draw_redundancy(found).data
-    assert np.array_equal(np.array(heat.z), found.excess, equal_nan=True)
-    assert heat.zmax == -heat.zmin == np.nanmax(np.abs(found.excess))
-    assert heat.colorbar.title.text == "logits"
-    assert "together −0.500" in heat.customdata[0][1][1]
-    assert "sum of each alone −0.250" in heat.customdata[0][1][1]
-    assert len(numbers.text) == 6 and numbers.text[0] == "−0.25"
+    spec = draw_redundancy(found)
+    assert np.array_equal(np.array(spec["values"], dtype=float), found.excess, equal_nan=True)
+    assert spec["scale"]["high"] == -spec["scale"]["low"] == np.nanmax(np.abs(found.excess))
+    assert spec["scale"]["unit"] == "logits" and spec["written"] == 2
+    lines = {line["name"]: line["values"] for line in spec["hover"]}
+    assert lines["together"][0][1] == -0.5 and lines["sum of each alone"][0][1] == -0.25
+    assert lines["together"][0][0] is None and lines["alone"][0][0] == found.single[0]
+    assert spec["click"] == {"head": "both"}
+
+
+def test_a_difference_from_a_sum_takes_no_side():
+    assert draw_redundancy(redundancy_of())["scale"]["colours"] == [
+        palette.LIGHT.lowered, palette.LIGHT.neutral, palette.LIGHT.raised
+    ]  # fmt: skip
 
 
 def test_positions_are_labelled_by_token_and_head():
     found = positions_of()
-    figure = draw_positions(found)
-    assert list(figure.layout.yaxis.ticktext) == ["L0H1", "L2H2", "L3H0"]
-    assert len(figure.layout.xaxis.ticktext) == len(found.tokens)
-    assert figure.layout.yaxis.autorange == "reversed"  # the first head on top
-    assert figure.data[0].customdata[1][2][0] == "L2H2"  # what a click selects
+    spec = draw_positions(found)
+    assert spec["rows"]["names"] == ["L0H1", "L2H2", "L3H0"] and "up" not in spec
+    assert spec["columns"]["names"] == list(found.tokens.labels)
+    assert spec["click"] == {"head": "row"}
+    assert spec["hover"][0]["values"][1] == [pytest.approx(found.whole[1], abs=6e-5)] * 15
+
+
+@pytest.mark.parametrize(
+    ("metric", "colours"),
+    [
+        (Metric.LOGIT_DIFF, ["helps", "neutral", "against"]),
+        (Metric.PROBABILITY, ["helps", "neutral", "against"]),
+        (Metric.RANK, ["against", "neutral", "helps"]),
+        (Metric.ENTROPY, ["lowered", "neutral", "raised"]),
+        (Metric.KL, ["faint", "strength"]),
+    ],
+)
+def test_the_colour_says_what_the_metric_does(metric, colours):
+    found = positions_of()
+    found = replace(found, request=replace(found.request, metric=metric))
+    drawn = draw_positions(found)["scale"]["colours"]
+    assert drawn == [getattr(palette.LIGHT, colour) for colour in colours]
 
 
 def test_control_counts_every_set_once_and_marks_the_chosen_one():
@@ -71,13 +98,27 @@ def test_dose_draws_both_tokens_and_the_flip():
 
 
 def test_agreement_is_on_the_scale_of_correlations():
-    heat = draw_agreement(agreement_of()).data[0]
-    assert (heat.zmin, heat.zmax) == (-1, 1) and heat.z[0][1] == 0.6
+    spec = draw_agreement(agreement_of())
+    assert (spec["scale"]["low"], spec["scale"]["high"]) == (-1, 1)
+    assert spec["values"][0][1] == 0.6 and spec["rows"]["names"] == ["zero", "mean"]
+    assert "click" not in spec
+
+
+def as_json(drawn):
+    return json.dumps(drawn) if isinstance(drawn, dict) else drawn.to_json()
+
+
+@pytest.mark.parametrize("draw", [draw_control, draw_dose])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_tokens_of_users_are_drawn_literally_by_plotly(draw, theme):
+    make = dict(FIGURES)[draw]
+    text = as_json(draw(make(tokens_of(NASTY, bos=False)), theme))
+    assert "<b>bold" not in text and "\\u003cb\\u003ebold" not in text
+    assert "%{x}" not in text.replace("%{customdata", "").replace("%{y", "")
 
 
 @pytest.mark.parametrize(("draw", "make"), FIGURES)
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_tokens_of_users_are_drawn_literally(draw, make, theme):
-    text = draw(make(tokens_of(NASTY, bos=False)), theme).to_json()
-    assert "<b>bold" not in text and "\\u003cb\\u003ebold" not in text
-    assert "%{x}" not in text.replace("%{customdata", "").replace("%{y", "")
+def test_both_themes_are_in_one_drawing(draw, make):
+    both = as_json(draw(make(), "both"))
+    for theme in ("light", "dark"):
+        assert palette.resolve(both, theme) == as_json(draw(make(), theme))

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from attention_viz.figures import palette
 from attention_viz.figures.sweep import cell_colours, cell_gradient, colour_limit, draw_bars
@@ -23,7 +24,7 @@ def test_colours_follow_sign_and_size():
     cells = cell_colours(sweep)
     assert (len(cells), len(cells[0])) == sweep.effect.shape
     layer, head = np.unravel_index(np.abs(sweep.effect).argmax(), sweep.effect.shape)
-    strongest = palette.LIGHT.positive if sweep.effect[layer, head] > 0 else palette.LIGHT.negative
+    strongest = palette.LIGHT.against if sweep.effect[layer, head] > 0 else palette.LIGHT.helps
     assert cells[layer][head][0] == strongest
     assert colour_limit(sweep) == np.abs(sweep.effect).max()
 
@@ -56,7 +57,7 @@ def test_bars_are_sorted_by_size_and_coloured_by_sign():
     for y, colour, facts in zip(bars.y, bars.marker.color, bars.customdata, strict=True):
         head = HeadId.parse(facts[0])
         assert y == sweep.effect[head.layer, head.head]
-        assert colour == (palette.LIGHT.positive if y > 0 else palette.LIGHT.negative)
+        assert colour == (palette.LIGHT.against if y > 0 else palette.LIGHT.helps)
         assert facts[2] == sweep.top[head.layer][head.head].shown
 
 
@@ -74,6 +75,27 @@ def test_the_axis_names_metric_and_unit():
 
 
 def test_the_grid_bar_starts_at_0_where_effects_can_not_be_negative():
-    assert palette.LIGHT.negative in cell_gradient(sweep_of())
+    assert palette.LIGHT.helps in cell_gradient(sweep_of())
     kl = cell_gradient(sweep_of(metric=Metric.KL))
-    assert palette.LIGHT.negative not in kl and f"{palette.LIGHT.neutral} 0%" in kl
+    assert palette.LIGHT.helps not in kl and f"{palette.LIGHT.faint} 0%" in kl
+
+
+@pytest.mark.parametrize(
+    ("metric", "below", "above"),
+    [
+        (Metric.LOGIT_DIFF, "helps", "against"),
+        (Metric.PROBABILITY, "helps", "against"),
+        (Metric.RANK, "against", "helps"),
+        (Metric.ENTROPY, "lowered", "raised"),
+        (Metric.KL, None, "strength"),
+    ],
+)
+def test_a_heads_colour_says_what_it_does_for_the_answer(metric, below, above):
+    sweep = sweep_of(metric=metric)
+    bars = draw_bars(sweep).data[0]
+    found = {y > 0: colour for y, colour in zip(bars.y, bars.marker.color, strict=True)}
+    assert found[True] == getattr(palette.LIGHT, above)
+    assert found.get(False) == (below and getattr(palette.LIGHT, below))
+    layer, head = np.unravel_index(np.nanargmax(sweep.effect), sweep.effect.shape)
+    strongest = sweep.effect[layer, head] == np.abs(sweep.effect).max()
+    assert not strongest or cell_colours(sweep)[layer][head][0] == found[True]

@@ -58,5 +58,5 @@ class FakeWorkbench(StubWorkbench):
 
 
 def said(part: Any) -> str:
-    """All the text in a component, tokens with their leading blank as they are read."""
+    """All the text in an element, tokens with their leading blank as they are read."""
     return text_of(part).replace("␣ ", "␣")

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from dash import Dash
-from dash.development.base_component import Component
-
+from attention_viz.panels.kit.html import Node
+from attention_viz.panels.kit.parts import Part, draw_part
 from attention_viz.records.page import PageState
 
 MARY = PageState(
@@ -37,8 +36,24 @@ class StubJobs:
         return next((job for job in self._jobs if job.id == job_id), None)
 
 
+def part_of(module: Any, name: str) -> Part:
+    """The part of a module that fills the element of this id."""
+    (found,) = [part for part in module.PARTS if part.name == name]
+    return found
+
+
+def draw(module: Any, name: str, bench: Any, state: PageState) -> Any:
+    """What is drawn into an element; what a person can put right is raised."""
+    return part_of(module, name).draw(bench, state)
+
+
+def answer(module: Any, name: str, bench: Any, state: PageState, **local: Any) -> dict[str, Any]:
+    """What the browser is told of a part: html, reads, marks, waits."""
+    return draw_part(bench, part_of(module, name), state, local)
+
+
 def text_of(part: Any) -> str:
-    """All the text in a component, as a reader meets it."""
+    """All the text in an element, as a reader meets it."""
     return " ".join("".join(_texts(part)).split())
 
 
@@ -48,29 +63,27 @@ def _texts(part: Any) -> Iterator[str]:
     if isinstance(part, list | tuple):
         for child in part:
             yield from _texts(child)
-    elif isinstance(part, Component):
-        yield from _texts(getattr(part, "children", None))
+    elif isinstance(part, Node):
+        yield from _texts(part.children)
         yield " "
     else:
         yield str(part)
 
 
-def find_all(part: Any, kind: str) -> list[Component]:
-    """All components of a type, such as "Button", in reading order."""
+def find_all(part: Any, kind: str) -> list[Node]:
+    """All elements of a kind, such as "Button", in reading order."""
     if isinstance(part, list | tuple):
         return [found for child in part for found in find_all(child, kind)]
-    if not isinstance(part, Component):
+    if not isinstance(part, Node):
         return []
-    own = [part] if type(part).__name__ == kind else []
-    return own + find_all(getattr(part, "children", None), kind)
+    own = [part] if part.tag == kind.lower() else []
+    return own + find_all(part.children, kind)
 
 
-def callback_named(app: Dash, name: str) -> Any:
-    """The function of a registered callback, as it was written."""
-    found = [
-        entry["callback"].__wrapped__
-        for entry in app.callback_map.values()
-        if "callback" in entry and entry["callback"].__name__ == name
-    ]
-    assert len(found) == 1, name
-    return found[0]
+def by_id(part: Any, name: str) -> Node | None:
+    """The element of this id."""
+    if isinstance(part, list | tuple):
+        return next((found for child in part if (found := by_id(child, name))), None)
+    if not isinstance(part, Node):
+        return None
+    return part if part.id == name else by_id(part.children, name)

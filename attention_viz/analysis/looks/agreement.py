@@ -8,7 +8,7 @@ from attention_viz.analysis.one_pass import Candidate
 from attention_viz.analysis.question import Asked, ask
 from attention_viz.analysis.sweep import all_heads
 from attention_viz.models.loading import LoadedModel
-from attention_viz.records.ablation import Ablation, AblationKind
+from attention_viz.records.ablation import AblationKind
 from attention_viz.records.looks.agreement import Agreement, AgreementRequest
 from attention_viz.records.pace import Pace
 
@@ -18,36 +18,32 @@ def compare_kinds(
 ) -> Agreement:
     """Raises BadInput where the question can't be asked."""
     asked = ask(model, request.question, pace)
-    kinds, heads = _usable_kinds(asked), all_heads(asked)
-    effect = np.full((len(kinds), len(heads)), np.nan)
+    ablations = tuple(each for each in request.ablations if _can_ask(asked, each.kind))
+    heads = all_heads(asked)
+    effect = np.full((len(ablations), len(heads)), np.nan)
 
     def record() -> Agreement:
         return Agreement(
             request=request,
             tokens=asked.tokens,
             position=asked.position,
-            kinds=kinds,
-            effect=effect.reshape(len(kinds), asked.decoder.layers, asked.decoder.heads).copy(),
+            ablations=ablations,
+            effect=effect.reshape(len(ablations), asked.decoder.layers, asked.decoder.heads).copy(),
             correlation=correlate_ranks(effect),
             evaluations=effects.done,
             seconds=effects.seconds,
         )
 
     effects = Effects(asked, request.metric, record, expected=effect.size)
-    for kind, row in zip(kinds, effect, strict=True):
-        edit = edit_of(asked, Ablation(kind, seed=request.seed))
+    for ablation, row in zip(ablations, effect, strict=True):
+        edit = edit_of(asked, ablation)
         effects.measure([Candidate((head,), edit) for head in heads], row)
     return record()
 
 
-def _usable_kinds(asked: Asked) -> tuple[AblationKind, ...]:
-    kinds = [AblationKind.ZERO, AblationKind.MEAN]
-    if asked.read.counterfactual is not None:
-        kinds.append(AblationKind.RESAMPLE)
-    kinds.append(AblationKind.PERMUTE)
-    if asked.decoder.hears_attention:
-        kinds.append(AblationKind.UNIFORM)
-    return tuple(kinds)
+def _can_ask(asked: Asked, kind: AblationKind) -> bool:
+    lacks_counterfactual = kind.needs_counterfactual and asked.read.counterfactual is None
+    return not lacks_counterfactual and (asked.decoder.hears_attention or not kind.needs_attention)
 
 
 def correlate_ranks(rows: np.ndarray) -> np.ndarray:

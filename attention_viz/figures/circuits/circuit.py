@@ -6,6 +6,7 @@ replaced in that one input of the reader: measured by direct path patching (Gold
 intervention. The number in a node is what it writes directly to the logit difference, in logits.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import plotly.graph_objects as go
@@ -13,6 +14,7 @@ import plotly.graph_objects as go
 from attention_viz.figures import palette
 from attention_viz.figures.circuits.circuit_layout import (
     CAREFUL,
+    SHAPES,
     Group,
     Layout,
     Point,
@@ -25,14 +27,32 @@ from attention_viz.figures.circuits.circuit_layout import (
     lay_out,
     strongest_edge,
 )
-from attention_viz.figures.circuits.circuit_legend import legend
+from attention_viz.figures.circuits.circuit_legend import edge_sense, legend
 from attention_viz.figures.circuits.circuit_style import role_class, stylesheet
+from attention_viz.figures.circuits.element_style import extent_of
 from attention_viz.figures.escape import safe, signed, visible
 from attention_viz.records.circuits.circuit import Circuit, CircuitEdge, CircuitNode
 from attention_viz.records.circuits.circuit_view import PLAIN_VIEW, CircuitView
 from attention_viz.records.circuits.roles import Role
+from attention_viz.records.metrics import Sense
 
-__all__ = ["contribution_rows", "draw_circuit", "draw_contributions", "legend", "stylesheet"]
+__all__ = [
+    "contribution_rows",
+    "draw_circuit",
+    "draw_contributions",
+    "draw_graph",
+    "draw_shapes",
+    "legend",
+    "stylesheet",
+]
+
+
+# Data that are not the same in each shape
+_GEOMETRY = ("width", "height", "leave", "enter", "weights", "distances", "offset")
+KEYS = (
+    "Circuit graph. Arrow keys move between nodes, Shift extends, Enter shows the detail, H hides, "
+    "P pins, Escape clears, plus and minus zoom, 0 fits."
+)
 
 
 def draw_circuit(
@@ -61,10 +81,64 @@ def draw_circuit(
     is_crowded = len(layout.routes) > CAREFUL
     names = edge_names(route.edge for route in layout.routes)
     lines = [
-        _edge_element(name, route, strongest, is_crowded)
-        for name, route in zip(names, layout.routes, strict=True)
+        _edge_element(name, route, rank, strongest, is_crowded, edge_sense(circuit))
+        for rank, (name, route) in enumerate(zip(names, layout.routes, strict=True), 1)
     ]
     return _guides(layout) + groups + nodes + lines
+
+
+def draw_graph(
+    circuit: Circuit,
+    theme: str = "light",
+    smallest: float = 0.0,
+    view: CircuitView = PLAIN_VIEW,
+) -> dict[str, Any]:
+    """The circuit as the page's graph: its elements, their style, and its other shapes."""
+    elements = draw_circuit(circuit, theme, smallest, view)
+    more = {"drawing": True, "label": KEYS}
+    return {
+        "name": "circuit-graph",
+        "elements": elements,
+        "stylesheet": stylesheet(theme),
+        "view": draw_shapes(elements, circuit, smallest, view) | more,
+    }
+
+
+def draw_shapes(
+    elements: list[dict],
+    circuit: Circuit,
+    smallest: float = 0.0,
+    view: CircuitView = PLAIN_VIEW,
+) -> dict[str, Any]:
+    """The drawing in its other shapes, so that the browser takes the one that fits its room.
+
+    `shape` is that of the elements given, `extents` are left, top, right, bottom (px) by shape;
+    `shapes` say what differs, by shape and element id: [x, y, data that differ], x and y None for
+    edges. Only one shape where the view has its own: nodes were pinned in it.
+    """
+    own = view.shape or "page"
+    drawn = {own: elements}
+    if not view.shape:
+        others = {name: replace(view, shape=name) for name in SHAPES if name != own}
+        drawn |= {name: draw_circuit(circuit, "light", smallest, v) for name, v in others.items()}
+    plain = {element["data"]["id"]: element for element in elements}
+    return {
+        "shape": own,
+        "extents": {name: [round(at) for at in extent_of(each)] for name, each in drawn.items()},
+        "shapes": {name: _differences(plain, each) for name, each in drawn.items() if name != own},
+    }
+
+
+def _differences(plain: dict[str, dict], elements: list[dict]) -> dict[str, list[Any]]:
+    found = {}
+    for element in elements:
+        data, before = element["data"], plain[element["data"]["id"]]
+        place = element.get("position", {})
+        geometry = ((name, data[name]) for name in _GEOMETRY if name in data)
+        changed = {name: value for name, value in geometry if before["data"][name] != value}
+        if changed or place != before.get("position", {}):
+            found[data["id"]] = [place.get("x"), place.get("y"), changed]
+    return found
 
 
 def draw_contributions(circuit: Circuit, theme: str = "light", most: int = 24) -> go.Figure:
@@ -107,8 +181,10 @@ def contribution_rows(circuit: Circuit, most: int = 24) -> list[tuple[str, float
 
 
 def _bar_colours(rows: list[tuple[str, float]], theme: str) -> list[str]:
+    """What helps and what works against the answer; the sum is the clean run's."""
     clean = palette.theme_of(theme).clean
-    return [palette.sign_colour(value, theme) for _, value in rows[:-1]] + [clean]
+    parts = [palette.sign_colour(value, theme, Sense.HELPS_ABOVE) for _, value in rows[:-1]]
+    return [*parts, clean]
 
 
 def _contribution_layout(
@@ -188,7 +264,9 @@ def _group_element(group: Group) -> dict[str, Any]:
     return {"data": data, "classes": "group", "group": "nodes"}
 
 
-def _edge_element(name: str, route: Route, strongest: float, is_crowded: bool) -> dict[str, Any]:
+def _edge_element(
+    name: str, route: Route, rank: int, strongest: float, is_crowded: bool, sense: Sense
+) -> dict[str, Any]:
     edge = route.edge
     width = edge_width(edge, strongest)
     data = {
@@ -212,15 +290,16 @@ def _edge_element(name: str, route: Route, strongest: float, is_crowded: bool) -
         "weights": " ".join(f"{weight:.4f}" for weight in route.weights),
         "distances": " ".join(f"{distance:.2f}" for distance in route.distances),
         "offset": route.label_at,
+        "rank": rank,  # edges of a higher one are drawn over it
     }
-    return {"data": data, "classes": _edge_classes(edge, is_crowded), "group": "edges"}
+    return {"data": data, "classes": _edge_classes(edge, is_crowded, sense), "group": "edges"}
 
 
-def _edge_classes(edge: CircuitEdge, is_crowded: bool) -> str:
+def _edge_classes(edge: CircuitEdge, is_crowded: bool, sense: Sense) -> str:
     classes = [f"via-{edge.via.value}"]
     if edge.via.is_causal:
-        sign = "positive" if edge.value > 0 else "negative" if edge.value < 0 else "nil"
-        classes += [sign, "exact" if edge.is_exact else "estimated"]
+        side = palette.sign_meaning(edge.value, sense)
+        classes += [side, "exact" if edge.is_exact else "estimated"]
     else:
         classes.append("seen")
     return " ".join([*classes, "crowded"] if is_crowded else classes)
@@ -228,7 +307,7 @@ def _edge_classes(edge: CircuitEdge, is_crowded: bool) -> str:
 
 def _guides(layout: Layout) -> list[dict[str, Any]]:
     """Row names at the left, columns' at the bottom, and a faint line through each."""
-    left, right = layout.left - 46, layout.right + 18
+    left, right = layout.left - 12, layout.right + 12
     elements = []
     for name, y in layout.rows:
         elements += _guide(name, name, (left, y), (right, y))

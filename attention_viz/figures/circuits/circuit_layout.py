@@ -3,6 +3,9 @@
 Layers go upward: tokens or the input at the bottom, one row per layer, its MLP half a row above
 its heads at the right, the output on top. In the layout "tokens" a head stands in the column of the
 position where it matters most. x grows to the right and y downward, in px, as in cytoscape.
+
+The same rows come in several shapes (see `Shape`): narrow ones for a column of the page, wide ones
+for a whole screen, so that the drawing fills its room with letters that can be read.
 """
 
 import math
@@ -26,6 +29,7 @@ from attention_viz.records.errors import BadInput
 
 __all__ = [
     "CAREFUL",
+    "SHAPES",
     "MOST_CHOSEN",
     "MOST_EDGES",
     "Box",
@@ -34,6 +38,9 @@ __all__ = [
     "Layout",
     "Point",
     "Route",
+    "Shape",
+    "around",
+    "arrow_length",
     "drawn_edges",
     "edge_arrow",
     "edge_label",
@@ -48,8 +55,6 @@ __all__ = [
     "strongest_edge",
 ]
 
-ROW_GAP = 118  # px between rows; less where there are many
-NODE_GAP = 22  # px between neighbours in a row
 COLUMN_GAP = 34  # px between token columns
 HEIGHTS = {"token": 28, "input": 30, "head": 40, "mlp": 34, "output": 34}
 ONE_LINE = 30  # px high, where heads have no number
@@ -58,11 +63,33 @@ LONGEST_NAME = 24
 MOST_CHOSEN = 80  # causal edges drawn of chosen heads: all of theirs are measured, most are weak
 MOST_EDGES = 500  # of other circuits
 CAREFUL = 60  # edges that are led around each other and have their numbers on them
-_MLP_LIFT = 56  # px above the heads of its layer
+_MLP_LIFT = 0.475  # of the gap between rows, above the heads of its layer
+_RISE = 46  # px that every second node of a row too wide for its shape stands higher
 _FARTHEST = 20_000.0  # px from the middle that a node may have been dragged
 _SWEEPS = 4  # upward and downward by turns, to cross fewer edges
 _GROUP_ROOM = 14  # px around a group's nodes
 _LANE_LEAN = 34  # px that the rows of a group lean left and right
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How wide and how dense a drawing is; px at its own size."""
+
+    width: float  # that rows are spread over at least
+    height: float  # that rows are pulled together for, as far as `gaps` go
+    gaps: tuple[float, float]  # between rows, at least and at most
+    node_gap: float  # between neighbours in a row, at least
+    head: float  # width of a head, at least
+    margin: float  # around the text of a head
+    is_narrow: bool = False  # rows wider than `width` stand in two lines, MLPs within the width
+
+
+# "page" is what exported pictures have, and pages whose room nobody knows.
+SHAPES = {
+    "column": Shape(324, 780, (112, 134), 12, 54, 16, is_narrow=True),
+    "page": Shape(430, 708, (100, 118), 22, 76, 22),
+    "screen": Shape(1240, 720, (84, 118), 22, 76, 22),
+}
 
 
 @dataclass(frozen=True)
@@ -108,13 +135,15 @@ def lay_out(circuit: Circuit, smallest: float = 0.0, view: CircuitView = PLAIN_V
         raise BadInput(
             f"There is no layout {view.layout!r}.", f"Choose one of {', '.join(LAYOUTS)}."
         )
+    shape = SHAPES[view.shape or "page"]
     labels = node_labels(circuit, view)
-    rows = _rows(circuit)
+    sizes = {node.id: _size(node, labels[node.id], shape) for node in circuit.nodes}
+    rows = _rows(circuit, sizes, shape, view)
     columns: tuple[Column, ...] = ()
     if view.layout == "tokens":
-        boxes, columns = _place_by_tokens(circuit, rows, labels)
+        boxes, columns = _place_by_tokens(circuit, rows, sizes, shape)
     else:
-        boxes = _place_by_layers(circuit, rows, labels, view)
+        boxes = _place_by_layers(circuit, rows, sizes, shape, view)
     boxes = {name: box for name, box in boxes.items() if name not in view.hidden}
     boxes = _moved(boxes, view.positions)
     routes = _route(drawn_edges(circuit, smallest, view), boxes)
@@ -190,8 +219,12 @@ def edge_arrow(width: float) -> float:
 
     Cytoscape's is 8.7 px on lines up to 3 px, and then grows faster than we want it.
     """
-    own = max((width * 13.37) ** 0.9, 29.0) * 0.3  # px
-    return (9.0 + 1.1 * width) / own
+    return (9.0 + 1.1 * width) / arrow_length(width)
+
+
+def arrow_length(width: float, scale: float = 1.0) -> float:
+    """px of the arrow head that cytoscape draws on a line so wide, at this "arrow-scale"."""
+    return scale * max((width * 13.37) ** 0.9, 29.0) * 0.3
 
 
 def edge_opacity(edge: CircuitEdge, strongest: float, is_crowded: bool = False) -> float:
@@ -241,19 +274,28 @@ class _Row:
     name: str
     nodes: tuple[CircuitNode, ...]  # in their own order; the MLP last
     y: float
+    rise: float  # px that every second node stands higher
+    lift: float  # px that the MLP stands above the heads
 
 
-def _rows(circuit: Circuit) -> tuple[_Row, ...]:
+def _rows(
+    circuit: Circuit, sizes: dict[str, Point], shape: Shape, view: CircuitView
+) -> tuple[_Row, ...]:
     """Bottom first; rows without nodes are left out."""
     by_name: dict[str, list[CircuitNode]] = {}
     for node in sorted(circuit.nodes, key=_order):
         by_name.setdefault(_row_name(node), []).append(node)
-    gap = ROW_GAP
-    if len(by_name) > 6 and not any(node.kind == "mlp" for node in circuit.nodes):
-        gap = 0.85 * ROW_GAP
-    return tuple(
-        _Row(name, tuple(nodes), -gap * i + 0.0) for i, (name, nodes) in enumerate(by_name.items())
-    )
+    least, most = shape.gaps
+    gap = min(most, max(least, shape.height / max(len(by_name) - 1, 1)))
+    rows, y = [], 0.0
+    for name, nodes in by_name.items():
+        heads = [node.id for node in nodes if node.kind != "mlp"]
+        can_rise = shape.is_narrow and view.layout == "layers" and not view.groups
+        is_wide = can_rise and _row_width(heads, sizes, shape.node_gap) > shape.width
+        rise = _RISE if is_wide else 0.0
+        rows.append(_Row(name, tuple(nodes), y, rise, _MLP_LIFT * gap))
+        y -= rise + gap
+    return tuple(rows)
 
 
 _LEVELS = {"token": -2, "input": -1, "output": 1_000_000}
@@ -278,30 +320,42 @@ def _layer(node: CircuitNode) -> int:
 
 
 def _place_by_layers(
-    circuit: Circuit, rows: Sequence[_Row], labels: dict[str, str], view: CircuitView
+    circuit: Circuit,
+    rows: Sequence[_Row],
+    sizes: dict[str, Point],
+    shape: Shape,
+    view: CircuitView,
 ) -> dict[str, Box]:
     """Rows of nodes, ordered so that few edges cross; MLPs in a column at the right.
 
     Heads and MLPs of a group have a lane of their own: its box then holds nothing else.
     """
-    sizes = {node.id: _size(node, labels[node.id]) for node in circuit.nodes}
     orders = {row.name: [node.id for node in row.nodes if node.kind != "mlp"] for row in rows}
-    widest = max((_row_width(order, sizes) for order in orders.values()), default=0.0)
-    span = max(widest, 430.0)
+    leaps = {row.name: 0.5 if row.rise else 1.0 for row in rows}
+    widest = max(
+        (leaps[name] * _row_width(o, sizes, shape.node_gap) for name, o in orders.items()),
+        default=0.0,
+    )
+    span = max(widest, shape.width)
     leans = _leans(rows, span)
     links = _links(circuit)
+
+    def spread(name: str) -> dict[str, float]:
+        gap = shape.node_gap
+        return _spread(orders[name], sizes, span, gap, lean=leans[name], leap=leaps[name])
+
     x: dict[str, float] = {}
-    for name, order in orders.items():
-        x |= _spread(order, sizes, span, leans[name])
+    for name in orders:
+        x |= spread(name)
     for sweep in range(_SWEEPS):
         for row in rows[:: -1 if sweep % 2 == 0 else 1]:
             if row.name not in ("tokens", "input", "logits"):
-                order = orders[row.name]
-                order.sort(key=lambda name: _pull(name, links, x))
-                x |= _spread(order, sizes, span, leans[row.name])
+                orders[row.name].sort(key=lambda name: _pull(name, links, x))
+                x |= spread(row.name)
     if view.groups:
-        x |= _by_lanes(rows, orders, sizes, x, _lane_of(view))
-    return _boxes(rows, x, sizes)
+        x |= _by_lanes(rows, orders, sizes, x, shape.node_gap, _lane_of(view))
+    risen = {name for row in rows if row.rise for name in orders[row.name][1::2]}
+    return _boxes(rows, x, sizes, shape, risen)
 
 
 def _lane_of(view: CircuitView) -> dict[str, int]:
@@ -318,6 +372,7 @@ def _by_lanes(
     orders: dict[str, list[str]],
     sizes: dict[str, Point],
     x: dict[str, float],
+    node_gap: float,
     lane_of: dict[str, int],
 ) -> dict[str, float]:
     """x of heads, and of MLPs in a group; lanes keep the order that their nodes have now."""
@@ -333,7 +388,8 @@ def _by_lanes(
                 inside = [name for name in names if lane_of.get(name, -1) == lane]
                 cells.setdefault(lane, []).append(inside)
     widths = {
-        lane: max(_row_width(names, sizes) for names in inside) + 2 * _LANE_LEAN * (len(inside) > 1)
+        lane: max(_row_width(names, sizes, node_gap) for names in inside)
+        + 2 * _LANE_LEAN * (len(inside) > 1)
         for lane, inside in cells.items()
     }
     gap = COLUMN_GAP + 2 * _GROUP_ROOM
@@ -343,7 +399,7 @@ def _by_lanes(
         cells, key=lambda lane: _mean([x.get(n, 0) for c in cells[lane] for n in c])
     ):
         for names in cells[lane]:
-            spread = _spread(names, sizes, widths[lane], leans[names[0]])
+            spread = _spread(names, sizes, widths[lane], node_gap, lean=leans[names[0]])
             places |= {name: at + widths[lane] / 2 + place for name, place in spread.items()}
         at += widths[lane] + gap
     return places
@@ -353,16 +409,22 @@ def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
-def _boxes(rows: Sequence[_Row], x: dict[str, float], sizes: dict[str, Point]) -> dict[str, Box]:
+def _boxes(
+    rows: Sequence[_Row],
+    x: dict[str, float],
+    sizes: dict[str, Point],
+    shape: Shape,
+    risen: Iterable[str] = (),
+) -> dict[str, Box]:
     """The boxes; MLPs without an x stand in a column at the right."""
     right = max((x[name] + sizes[name][0] / 2 for name in x), default=0.0)
     boxes = {}
     for row in rows:
         for node in row.nodes:
             width, height = sizes[node.id]
-            lift = _MLP_LIFT if node.kind == "mlp" else 0
-            at = x.get(node.id, right + COLUMN_GAP + width / 2)
-            boxes[node.id] = Box(at, row.y - lift, width, height)
+            up = row.rise + row.lift if node.kind == "mlp" else row.rise * (node.id in risen)
+            beside = -width / 2 if shape.is_narrow else COLUMN_GAP + width / 2
+            boxes[node.id] = Box(x.get(node.id, right + beside), row.y - up, width, height)
     return boxes
 
 
@@ -396,12 +458,24 @@ def _pull(name: str, links: dict[str, list[tuple[str, float]]], x: dict[str, flo
 
 
 def _spread(
-    order: Sequence[str], sizes: dict[str, Point], span: float, lean: float
+    order: Sequence[str],
+    sizes: dict[str, Point],
+    span: float,
+    least_gap: float,
+    *,
+    lean: float = 0.0,
+    leap: float = 1.0,
 ) -> dict[str, float]:
-    """x of each node around 0; few nodes stand apart."""
-    widths = [sizes[name][0] for name in order]
-    free = max(span - sum(widths), 0.0) / (len(order) + 1)
-    gap = max(NODE_GAP, free)
+    """x of each node around 0; few nodes stand apart.
+
+    `leap` is the share of its width and gap that a node takes: half where neighbours stand one
+    above the other.
+    """
+    widths = [leap * sizes[name][0] for name in order]
+    free = max(span - sum(widths) / leap, 0.0) / (len(order) + 1)
+    gap = max(leap * least_gap, free)
+    if leap < 1:
+        gap = max(gap, (span - sum(widths) / len(order) / leap) / (len(order) - 1) - max(widths))
     total = sum(widths) + gap * (len(order) - 1)
     room = max(span - total, 0.0) / 2
     at = -total / 2 + max(-room, min(room, lean))
@@ -412,30 +486,30 @@ def _spread(
     return places
 
 
-def _row_width(order: Sequence[str], sizes: dict[str, Point]) -> float:
-    return sum(sizes[name][0] for name in order) + NODE_GAP * (len(order) - 1)
+def _row_width(order: Sequence[str], sizes: dict[str, Point], node_gap: float) -> float:
+    return sum(sizes[name][0] for name in order) + node_gap * (len(order) - 1)
 
 
-def _size(node: CircuitNode, label: str) -> Point:
+def _size(node: CircuitNode, label: str, shape: Shape) -> Point:
     """Width and height in px."""
     lines = label.split("\n")
     longest = max(len(line) for line in lines)
     height = HEIGHTS["head"] if len(lines) > 1 else min(HEIGHTS[node.kind], ONE_LINE + 4)
     if node.kind == "head":
-        return max(76.0, 8.2 * longest + 22), height if len(lines) > 1 else ONE_LINE
+        width = max(shape.head, 8.2 * longest + shape.margin)
+        return width, height if len(lines) > 1 else ONE_LINE
     if node.kind == "mlp":
-        return max(76.0, 7.6 * longest + 36), height
+        return max(shape.head + 20, 7.6 * longest + shape.margin + 14), height
     return max(44.0, 7.6 * longest + 22), height
 
 
 def _place_by_tokens(
-    circuit: Circuit, rows: Sequence[_Row], labels: dict[str, str]
+    circuit: Circuit, rows: Sequence[_Row], sizes: dict[str, Point], shape: Shape
 ) -> tuple[dict[str, Box], tuple[Column, ...]]:
     """Heads and tokens in the columns of their positions; other heads in one at the right.
 
     The output stands where it is read out. A column is as wide as its widest row needs.
     """
-    sizes = {node.id: _size(node, labels[node.id]) for node in circuit.nodes}
     cells: dict[tuple[int | None, str], list[str]] = {}
     for row in rows:
         for node in row.nodes:
@@ -448,15 +522,17 @@ def _place_by_tokens(
     for position in positions:
         label = "" if (position, "tokens") in cells else _column_label(circuit, position)
         inside = [names for (place, _), names in cells.items() if place == position]
-        width = max([_row_width(names, sizes) for names in inside] + [7.6 * len(label) + 10])
+        widest = [_row_width(names, sizes, shape.node_gap) for names in inside]
+        width = max([*widest, 7.6 * len(label) + 10])
         columns.append(Column(position, label, at + width / 2))
         for names in inside:
-            x |= {n: v + at + width / 2 for n, v in _spread(names, sizes, width, 0.0).items()}
+            places = _spread(names, sizes, width, shape.node_gap)
+            x |= {name: place + at + width / 2 for name, place in places.items()}
         at += width + COLUMN_GAP
     read_out = next(column.x for column in columns if column.position == circuit.position)
     places = {"input": (at - COLUMN_GAP) / 2, "output": read_out}
     x |= {node.id: places[node.kind] for node in circuit.nodes if node.kind in places}
-    return _boxes(rows, x, sizes), tuple(columns)
+    return _boxes(rows, x, sizes, replace(shape, is_narrow=False)), tuple(columns)
 
 
 def _column_label(circuit: Circuit, position: int | None) -> str:
@@ -492,15 +568,16 @@ def _box_groups(view: CircuitView, boxes: dict[str, Box]) -> tuple[Group, ...]:
         members = tuple(id for id in dict.fromkeys(ids) if id in boxes and id not in taken)
         taken.update(members)
         if members:
-            around = _around([boxes[id] for id in members])
+            frame = around([boxes[id] for id in members])
             title = shorten(visible(name.strip()), LONGEST_NAME)
-            groups.append(Group(f"group:{number}", title, members, around))
+            groups.append(Group(f"group:{number}", title, members, frame))
     return tuple(groups)
 
 
-def _around(boxes: Sequence[Box]) -> Box:
-    left = min(box.x - box.width / 2 for box in boxes) - _GROUP_ROOM
-    right = max(box.x + box.width / 2 for box in boxes) + _GROUP_ROOM
-    top = min(box.y - box.height / 2 for box in boxes) - _GROUP_ROOM
-    bottom = max(box.y + box.height / 2 for box in boxes) + _GROUP_ROOM
+def around(boxes: Sequence[Box], room: float = _GROUP_ROOM) -> Box:
+    """The box that holds them all, with some room."""
+    left = min(box.x - box.width / 2 for box in boxes) - room
+    right = max(box.x + box.width / 2 for box in boxes) + room
+    top = min(box.y - box.height / 2 for box in boxes) - room
+    bottom = max(box.y + box.height / 2 for box in boxes) + room
     return Box((left + right) / 2, (top + bottom) / 2, right - left, bottom - top)

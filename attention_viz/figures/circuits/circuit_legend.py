@@ -8,6 +8,7 @@ from attention_viz.records.circuits.circuit import Circuit, CircuitEdge, CutRequ
 from attention_viz.records.circuits.circuit_view import PLAIN_VIEW, CircuitView
 from attention_viz.records.circuits.edge import Via
 from attention_viz.records.circuits.roles import Role
+from attention_viz.records.metrics import Sense
 
 _INTO = {
     Via.Q: "into Q: changes where the reader looks from",
@@ -51,16 +52,22 @@ def difference_of(circuit: Circuit) -> str:
     return f"{visible(circuit.answer.shown)} − {visible(circuit.distractor.shown)}"
 
 
+def edge_sense(circuit: Circuit) -> Sense:
+    """What the sign of a causal edge's value says: patched it takes away, restored it gives."""
+    return Sense.HELPS_ABOVE if _is_denoised(circuit) else Sense.HELPS_BELOW
+
+
 def _signs(circuit: Circuit, drawn: tuple[CircuitEdge, ...], theme: str) -> list[dict[str, str]]:
     """Line colours and widths of causal edges."""
     colours = palette.theme_of(theme)
     values = [edge.value for edge in drawn if edge.via.is_causal]
-    negative, positive = _meanings(circuit)
+    sides = {palette.sign_meaning(value, edge_sense(circuit)) for value in values}
     items = []
-    if any(value < 0 for value in values):
-        items.append(_item("solid", colours.negative, f"negative: {negative}"))
-    if any(value > 0 for value in values):
-        items.append(_item("solid", colours.positive, f"positive: {positive}"))
+    if "helps" in sides:
+        items.append(_item("solid", colours.helps, f"helps the answer: {_says(circuit, True)}"))
+    if "against" in sides:
+        text = f"works against the answer: {_says(circuit, False)}"
+        items.append(_item("solid", colours.against, text))
     if any(value == 0 for value in values):
         items.append(_item("solid", colours.muted, "no effect"))
     if values:
@@ -70,18 +77,12 @@ def _signs(circuit: Circuit, drawn: tuple[CircuitEdge, ...], theme: str) -> list
     return items
 
 
-def _meanings(circuit: Circuit) -> tuple[str, str]:
-    """What a negative and a positive value of a causal edge say."""
-    difference = difference_of(circuit)
-    if _is_denoised(circuit):
-        return (
-            f"logit {difference} falls when the edge is restored (works against the answer)",
-            f"logit {difference} rises when the edge is restored (helps the answer)",
-        )
-    return (
-        f"logit {difference} falls when the edge is patched (helps the answer)",
-        f"logit {difference} rises when the edge is patched (works against the answer)",
-    )
+def _says(circuit: Circuit, helps: bool) -> str:
+    """What such an edge does, and its sign."""
+    is_denoised = _is_denoised(circuit)
+    does, sign = ("rises", "+") if helps == is_denoised else ("falls", "−")
+    done = "restored" if is_denoised else "patched"
+    return f"logit {difference_of(circuit)} {does} when the edge is {done} ({sign})"
 
 
 def _is_denoised(circuit: Circuit) -> bool:

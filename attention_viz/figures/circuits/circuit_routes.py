@@ -29,6 +29,7 @@ _LABEL_SPOTS = (0.5, 0.4, 0.6, 0.32, 0.68, 0.25, 0.75, 0.18, 0.82)  # shares of 
 _LABEL_HEIGHT = 15
 _HEAD = 15  # px of an arrow head, at most
 _SAMPLES = 25
+_OUTSIDE = 8  # px beyond the outermost nodes that an edge may bow at no cost
 _PORT_ROOM = 12  # px at either end of a node where no edge is attached
 
 
@@ -68,14 +69,21 @@ class Route:
         """Start, control, joint, control, end for nodes at these middles."""
         start = (source[0] + self.leave[0], source[1] + self.leave[1])
         end = (target[0] + self.enter[0], target[1] + self.enter[1])
-        dx, dy = end[0] - start[0], end[1] - start[1]
-        length = math.hypot(dx, dy) or 1.0
-        one, two = (
-            (start[0] + w * dx - d * dy / length, start[1] + w * dy + d * dx / length)
-            for w, d in zip(self.weights, self.distances, strict=True)
-        )
-        joint = ((one[0] + two[0]) / 2, (one[1] + two[1]) / 2)
-        return [start, one, joint, two, end]
+        return curve_between(start, end, self.weights, self.distances)
+
+
+def curve_between(
+    start: Point, end: Point, weights: tuple[float, float], distances: tuple[float, float]
+) -> list[Point]:
+    """Start, control, joint, control, end; the controls are relative to the line between ends."""
+    dx, dy = end[0] - start[0], end[1] - start[1]
+    length = math.hypot(dx, dy) or 1.0
+    one, two = (
+        (start[0] + w * dx - d * dy / length, start[1] + w * dy + d * dx / length)
+        for w, d in zip(weights, distances, strict=True)
+    )
+    joint = ((one[0] + two[0]) / 2, (one[1] + two[1]) / 2)
+    return [start, one, joint, two, end]
 
 
 def points_along(curve: Sequence[Point], samples: int = _SAMPLES) -> list[Point]:
@@ -109,7 +117,7 @@ def route_carefully(
         route = _best_way(_ways(_WAYS, *ends), boxes, obstacles, drawn)
         routes[number] = replace(route, label=labels[number])
         drawn = np.concatenate([drawn, _points(route, boxes)])
-    taken = [*boxes.values(), *(_arrow_head(routes[number], boxes) for number in order)]
+    taken = _Taken([*boxes.values(), *(_arrow_head(routes[number], boxes) for number in order)])
     named = {number: _with_label(routes[number], boxes, taken, drawn) for number in order}
     return tuple(named[number] for number in range(len(edges)))
 
@@ -145,12 +153,18 @@ class _Obstacles:
         self.index = {name: number for number, name in enumerate(boxes)}
         self.middle = np.array([(box.x, box.y) for box in boxes.values()])
         self.half = np.array([(box.width / 2 + 6, box.height / 2 + 6) for box in boxes.values()])
+        self.left = min((box.x - box.width / 2 for box in boxes.values()), default=0.0) - _OUTSIDE
+        self.right = max((box.x + box.width / 2 for box in boxes.values()), default=0.0) + _OUTSIDE
 
     def hit(self, points: Float[np.ndarray, "point 2"], edge: CircuitEdge) -> int:
         """How many nodes but the edge's own the points lie on."""
         is_on = (abs(points[:, None] - self.middle) <= self.half).all(axis=2).any(axis=0)
         is_on[[self.index[edge.source], self.index[edge.target]]] = False
         return int(is_on.sum())
+
+    def outside(self, points: Float[np.ndarray, "point 2"]) -> float:
+        """How many px they reach beyond all nodes, left or right, and so make the drawing wider."""
+        return max(0.0, self.left - points[:, 0].min(), points[:, 0].max() - self.right)
 
 
 def _best_way(
@@ -168,7 +182,7 @@ def _best_way(
         if effort >= least:
             break
         points = _points(route, boxes)
-        cost = effort + 400 * obstacles.hit(points, route.edge)
+        cost = effort + 400 * obstacles.hit(points, route.edge) + 16 * obstacles.outside(points)
         if cost < least:
             cost += 9 * _shared(points, drawn)
         if cost < least:
@@ -249,7 +263,7 @@ def _relative(point: Point, start: Point, end: Point) -> Point:
 
 
 def _with_label(
-    route: Route, boxes: dict[str, Box], taken: list[Box], drawn: Float[np.ndarray, "point 2"]
+    route: Route, boxes: dict[str, Box], taken: "_Taken", drawn: Float[np.ndarray, "point 2"]
 ) -> Route:
     """The route with its label on the spot that covers least; the spot is then taken."""
     points = _basis(60) @ np.array(_curve(route, boxes))
@@ -262,12 +276,30 @@ def _with_label(
         spots.append((at, Box(x, y, width, _LABEL_HEIGHT)))
 
     def covered(spot: tuple[float, Box]) -> float:
-        nodes_and_labels = sum(spot[1].overlap(other) for other in taken)
-        return nodes_and_labels + 4 * int(_inside(drawn, spot[1]).sum())
+        return taken.covered(spot[1]) + 4 * int(_inside(drawn, spot[1]).sum())
 
     at, box = min(spots, key=covered)
-    taken.append(box)
+    taken.add(box)
     return replace(route, label_at=round(float(at), 1))
+
+
+class _Taken:
+    """Rectangles that a number should not cover, as arrays."""
+
+    def __init__(self, boxes: Sequence[Box]):
+        rows = [(box.x, box.y, box.width, box.height) for box in boxes]
+        self.rows = np.array(rows).reshape(-1, 4)
+
+    def add(self, box: Box) -> None:
+        self.rows = np.vstack([self.rows, (box.x, box.y, box.width, box.height)])
+
+    def covered(self, box: Box) -> float:
+        """Shared area with all of them, px²."""
+        size = np.array((box.width, box.height))
+        apart = abs(self.rows[:, :2] - (box.x, box.y))
+        shared = (self.rows[:, 2:] + size) / 2 - apart
+        shared = np.minimum(shared, np.minimum(self.rows[:, 2:], size)).clip(0)
+        return float(shared.prod(axis=1).sum())
 
 
 def _arrow_head(route: Route, boxes: dict[str, Box]) -> Box:

@@ -1,7 +1,9 @@
 """Cytoscape's style for the elements of `draw_circuit`.
 
-Line colour is an edge's sign, arrow head where it enters its reader, solid exact, dotted estimated,
-dashed an attention weight; a node's colour is its role.
+Line colour is whether an edge helps the answer or works against it, arrow head where it enters its
+reader, solid exact, dotted estimated, dashed an attention weight; a node's colour is its role. The
+browser adds the classes "hovered" (an edge under the mouse), "near" (edges of a node there) and
+"far" (the others, where they are many).
 """
 
 from typing import Any
@@ -29,13 +31,15 @@ def stylesheet(theme: str = "light") -> list[dict[str, Any]]:
             "selector": ".token:selected, .output:selected, .group:selected",
             "style": {"border-width": 2, "border-color": colours.accent},
         },
+        {"selector": ".far", "style": {"opacity": 0.07}},
+        {"selector": ".near", "style": {"line-opacity": 1, "opacity": 1}},
         {
-            "selector": "edge:selected",
+            "selector": "edge.hovered, edge:selected",
             "style": {
                 "line-opacity": 1,
                 "opacity": 1,
                 "source-label": "data(number)",
-                "z-index": 10,
+                "z-index": 10_000,
             },
         },
     ]
@@ -118,6 +122,7 @@ def _edge_styles(colours: palette.Theme) -> list[dict[str, Any]]:
         "control-point-distances": "data(distances)",
         "width": "data(width)",
         "target-arrow-shape": "triangle",
+        "z-index": "data(rank)",
         "arrow-scale": "data(arrow)",
         "line-opacity": "data(opacity)",
         "source-label": "data(label)",
@@ -132,8 +137,8 @@ def _edge_styles(colours: palette.Theme) -> list[dict[str, Any]]:
         "overlay-opacity": 0,
     }
     signs = {
-        "positive": colours.positive,
-        "negative": colours.negative,
+        "helps": colours.helps,
+        "against": colours.against,
         "nil": colours.muted,
         "seen": colours.via[Via.ATTENTION],
     }

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from attention_viz.figures import palette
-from attention_viz.figures.circuits.circuit import draw_circuit, stylesheet
+from attention_viz.figures.circuits.circuit import draw_circuit, draw_shapes, stylesheet
 from attention_viz.figures.circuits.circuit_layout import drawn_edges
 from attention_viz.figures.escape import signed, visible
 from attention_viz.records.circuits.circuit import Circuit, CircuitNode
@@ -29,6 +29,18 @@ def draw_comparison(comparison: CircuitComparison, theme: str = "light") -> list
     scores = {score.edge: (score.left, score.right) for score in comparison.scores}
     elements = draw_circuit(union_of(comparison), theme)
     return [_marked(element, sides, scores) for element in elements]
+
+
+def draw_compared(comparison: CircuitComparison, theme: str = "light") -> dict[str, Any]:
+    """Both circuits as the page's graph: elements, their style, and the other shapes."""
+    elements = draw_comparison(comparison, theme)
+    more = {"fixed": True, "label": "Graph of both circuits; the table below has the same"}
+    return {
+        "name": "compare-graph",
+        "elements": elements,
+        "stylesheet": comparison_stylesheet(theme),
+        "view": draw_shapes(elements, union_of(comparison)) | more,
+    }
 
 
 def union_of(comparison: CircuitComparison) -> Circuit:
@@ -55,9 +67,9 @@ def comparison_stylesheet(theme: str = "light") -> list[dict[str, Any]]:
 
 
 def side_colours(theme: str = "light") -> dict[str, str]:
-    """Slate for both, blue for the left, orange for the right circuit."""
+    """The ink for both, and a colour for what only one of the circuits has."""
     colours = palette.theme_of(theme)
-    return dict(zip(SIDES, (colours.clean, colours.negative, colours.positive), strict=True))
+    return dict(zip(SIDES, (colours.ink, colours.left, colours.right), strict=True))
 
 
 def comparison_legend(comparison: CircuitComparison, theme: str = "light") -> list[dict[str, str]]:

@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 from attention_viz.figures import palette
 from attention_viz.figures.escape import safe, signed
 from attention_viz.records.circuits.faithfulness import Curve, Faithfulness, FaithfulnessResult
+from attention_viz.records.metrics import Sense
 
 _ZERO = 0.5  # where "0 edges" stands on the logarithmic axis, in edges
 
@@ -42,11 +43,13 @@ def draw_minimality(result: FaithfulnessResult, theme: str = "light") -> go.Figu
     losses = [found.loss for found in ranked]
     names = [safe(str(found.edge)) for found in ranked]
     colours = palette.theme_of(theme)
+    # Where everything ablated does better than the model, faithfulness falls as the answer gains.
+    sense = Sense.HELPS_ABOVE if result.full > result.empty else Sense.HELPS_BELOW
     bars = go.Bar(
         orientation="h",
         x=losses,
         y=list(range(len(ranked))),
-        marker={"color": [colours.accent if loss > 0 else colours.muted for loss in losses]},
+        marker={"color": [palette.sign_colour(loss, theme, sense) for loss in losses]},
         text=[signed(loss) for loss in losses],
         textposition="outside",
         textfont={"size": 11, "color": colours.ink2},
@@ -112,8 +115,8 @@ def _line(curve: Curve, colours: palette.Theme) -> go.Scatter:
         y=[point.faithfulness for point in curve.points],
         name="circuit",
         mode="lines+markers",
-        line={"color": colours.accent, "width": 2},
-        marker={"size": 7, "color": colours.accent},
+        line={"color": colours.ink2, "width": 2},
+        marker={"size": 7, "color": colours.ink2},
         customdata=[[point.size, *_facts(point)] for point in curve.points],
         hovertemplate="<b>%{customdata[0]:,} edges</b> (%{customdata[1]})<br>"
         "faithfulness %{customdata[2]}<br>logit difference %{customdata[3]} logits<br>"
@@ -133,7 +136,7 @@ def _interval(curve: Curve, colours: palette.Theme) -> list[go.Scatter]:
         return []
     ends = [(point.interval.low, point.interval.high) for point in points]
     sizes = [point.size for point in points]
-    return [_band(sizes, ends, colours.accent, "95 % interval")]
+    return [_band(sizes, ends, colours.ink2, "95 % interval")]
 
 
 def _random(curve: Curve, colours: palette.Theme) -> list[go.Scatter]:
@@ -148,8 +151,8 @@ def _random(curve: Curve, colours: palette.Theme) -> list[go.Scatter]:
         y=[each.mean for each in found],
         name="random circuits",
         mode="lines+markers",
-        line={"color": colours.clean, "width": 1.5, "dash": "dash"},
-        marker={"size": 4, "color": colours.clean},
+        line={"color": colours.muted, "width": 1.5, "dash": "dash"},
+        marker={"size": 4, "color": colours.muted},
         customdata=[
             [
                 each.size,
@@ -162,7 +165,7 @@ def _random(curve: Curve, colours: palette.Theme) -> list[go.Scatter]:
         hovertemplate="<b>random, %{customdata[0]:,} edges</b><br>mean %{customdata[1]}, "
         "%{customdata[2]}<br>%{customdata[3]} circuits<extra></extra>",
     )
-    return [_band(sizes, ends, colours.clean, "their range"), mean]
+    return [_band(sizes, ends, colours.muted, "their range"), mean]
 
 
 def _band(
@@ -190,7 +193,7 @@ def _mark(point: Faithfulness, colours: palette.Theme) -> go.Scatter:
         marker={
             "size": 15,
             "color": "rgba(0,0,0,0)",
-            "line": {"color": colours.ablated, "width": 2.5},
+            "line": {"color": colours.accent, "width": 2.5},
         },
         hoverinfo="skip",
         customdata=[[point.size]],
@@ -204,7 +207,7 @@ def _curve_layout(curve: Curve, theme: str, at: int | None) -> dict[str, Any]:
     shapes = [{"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 1, "y1": 1, "line": one}]
     if at is not None:
         here = {"type": "line", "yref": "paper", "x0": _place(at), "x1": _place(at)}
-        shapes.append(here | {"y0": 0, "y1": 1, "line": {"color": colours.ablated, "width": 1}})
+        shapes.append(here | {"y0": 0, "y1": 1, "line": {"color": colours.accent, "width": 1}})
     shown = _ticks(sizes)
     return palette.layout(
         theme,

@@ -22,7 +22,7 @@ def draw_control(found: Control, theme: str = "light") -> go.Figure:
         x=(edges[:-1] + edges[1:]) / 2,
         y=counts,
         width=np.diff(edges),
-        marker={"color": colours.clean, "line": {"width": 0}},
+        marker={"color": colours.muted, "line": {"width": 0}},
         customdata=[
             f"{count} of {len(measured)} sets"
             f"<br>{signed(low, 3)} to {signed(high, 3)} {metric.unit}"
@@ -35,7 +35,7 @@ def draw_control(found: Control, theme: str = "light") -> go.Figure:
         x=[found.effect, found.effect],
         y=[0, 1.12 * top],
         mode="lines+text",
-        line={"color": colours.ablated, "width": 2.5},
+        line={"color": colours.accent, "width": 2.5},
         text=["", "  set chosen"],
         textposition="middle right" if found.effect < np.median(edges) else "middle left",
         textfont={"size": 11, "color": colours.ink},

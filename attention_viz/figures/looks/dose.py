@@ -17,8 +17,15 @@ def draw_dose(found: Dose, theme: str = "light") -> go.Figure:
         for scale, diff, kl in zip(found.scale, found.logit_diff, found.kl, strict=True)
     ]
     lines = [
-        _line(found, found.answer_probability, found.answer.shown, colours.clean, facts),
-        _line(found, found.distractor_probability, found.distractor.shown, colours.ablated, facts),
+        _line(found, found.answer_probability, found.answer.shown, colours.ink, "solid", facts),
+        _line(
+            found,
+            found.distractor_probability,
+            found.distractor.shown,
+            colours.muted,
+            "dash",
+            facts,
+        ),
     ]
     dotted = {"color": colours.muted, "width": 1.2, "dash": "dot"}
     shapes = [
@@ -66,13 +73,13 @@ def draw_dose(found: Dose, theme: str = "light") -> go.Figure:
     return go.Figure(lines, layout)
 
 
-def _line(found: Dose, values, name: str, colour: str, facts: list[str]) -> go.Scatter:
+def _line(found: Dose, values, name: str, colour: str, dash: str, facts: list[str]) -> go.Scatter:
     return go.Scatter(
         x=found.scale,
         y=values,
         name=safe(name),
         mode="lines+markers",
-        line={"color": colour, "width": 2},
+        line={"color": colour, "width": 2, "dash": dash},
         marker={"size": 5, "color": colour},
         customdata=facts,
         hovertemplate=f"<b>{safe(name)}</b> %{{y:.3f}}<br>%{{customdata}}<extra></extra>",

@@ -1,32 +1,30 @@
 """Heads × positions: the effect of ablating a head at one position only, in the metric's unit."""
 
-import plotly.graph_objects as go
+from typing import Any
 
-from attention_viz.figures.escape import safe, shorten, signed
-from attention_viz.figures.matrix import draw_matrix
+import numpy as np
+
+from attention_viz.figures.matrix import NUMBERS, Axis, Hover, draw_matrix, limit_of, scale_of
 from attention_viz.records.looks.positions import PositionMap
 
-_LABEL = 12  # characters of a token under its column
 
-
-def draw_positions(found: PositionMap, theme: str = "light") -> go.Figure:
-    """A click's customdata[0] is the row's head. Works on partial records."""
-    labels = found.tokens.labels[: found.effect.shape[1]]
-    unit = found.request.metric.unit
-    hovers = [
-        [
-            f"<b>{head}</b> at <b>{safe(label)}</b> ({column})"
-            f"<br>{signed(float(found.effect[row, column]), 3)} {unit}"
-            f"<br>at all positions {signed(float(found.whole[row]), 3)}"
-            for column, label in enumerate(labels)
-        ]
-        for row, head in enumerate(found.heads)
-    ]
+def draw_positions(found: PositionMap, theme: str = "light") -> dict[str, Any]:
+    """A click chooses the row's head. Works on partial records."""
+    metric, effect = found.request.metric, found.effect
+    labels = found.tokens.labels[: effect.shape[1]]
+    scale = scale_of(metric.sense, metric.unit, limit_of(effect), theme, word="effect")
+    whole = np.broadcast_to(np.asarray(found.whole, dtype=float)[:, None], effect.shape)
     return draw_matrix(
-        found.effect,
-        [str(head) for head in found.heads],
-        [safe(shorten(label, _LABEL)) for label in labels],
-        unit=unit,
-        hovers=hovers,
+        effect,
+        Axis("", [str(head) for head in found.heads]),
+        Axis.of_tokens("at", labels),
+        scale=scale,
+        about=f"Effect on the {metric.title} of ablating each of {len(found.heads)} heads at one "
+        f"of {len(labels)} positions",
+        written=2,
+        hover=[Hover("at all positions", whole, is_signed=scale.is_signed)],
+        click={"head": "row"},
+        cells=NUMBERS,
+        has_bar=True,
         theme=theme,
     )

@@ -1,29 +1,39 @@
 """Pairs of heads: the effect of both minus the sum of each alone, in the metric's unit."""
 
-import plotly.graph_objects as go
+from typing import Any
 
-from attention_viz.figures.escape import signed
-from attention_viz.figures.matrix import draw_matrix
+import numpy as np
+
+from attention_viz.figures.matrix import NUMBERS, Axis, Hover, draw_matrix, limit_of, scale_of
 from attention_viz.records.looks.redundancy import Redundancy
+from attention_viz.records.metrics import Sense
 
 
-def draw_redundancy(found: Redundancy, theme: str = "light") -> go.Figure:
-    """A click's customdata[0] is the row's head. Works on partial records."""
+def draw_redundancy(found: Redundancy, theme: str = "light") -> dict[str, Any]:
+    """A click chooses both heads. Works on partial records.
+
+    The colour takes no side: more than the sum of two helpful heads is not more help.
+    """
     names = [str(head) for head in found.heads]
-    unit = found.request.metric.unit
-    excess = found.excess
-
-    def hover(row: int, column: int) -> str:
-        if row == column:
-            return f"<b>{names[row]}</b> alone: {signed(float(found.single[row]), 3)} {unit}"
-        alone = found.single[row] + found.single[column]
-        return (
-            f"<b>{names[row]} + {names[column]}</b>"
-            f"<br>together {signed(float(found.pair[row, column]), 3)} {unit}"
-            f"<br>sum of each alone {signed(float(alone), 3)}"
-            f"<br>difference {signed(float(excess[row, column]), 3)}"
-        )
-
-    count = range(len(names))
-    hovers = [[hover(row, column) for column in count] for row in count]
-    return draw_matrix(excess, names, names, unit=unit, hovers=hovers, theme=theme)
+    unit, excess = found.request.metric.unit, found.excess
+    scale = scale_of(Sense.CHANGE, unit, limit_of(excess), theme, word="difference")
+    single = np.asarray(found.single, dtype=float)
+    on_diagonal = np.eye(len(names), dtype=bool)
+    lines = {
+        "together": np.where(on_diagonal, np.nan, found.pair),
+        "sum of each alone": np.where(on_diagonal, np.nan, single[:, None] + single[None]),
+        "alone": np.where(on_diagonal, single[:, None], np.nan),
+    }
+    return draw_matrix(
+        excess,
+        Axis("", names),
+        Axis("and", names),
+        scale=scale,
+        about=f"Effect of pairs of {len(names)} heads minus the sum of each alone, in {unit}",
+        written=2,
+        hover=[Hover(name, values, is_signed=True) for name, values in lines.items()],
+        click={"head": "both"},
+        cells=NUMBERS,
+        has_bar=True,
+        theme=theme,
+    )

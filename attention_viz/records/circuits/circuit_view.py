@@ -6,6 +6,7 @@ LAYOUTS = {
     "layers": "a row per layer, upward",
     "tokens": "a row per layer, a column per token position",
 }
+SHAPES = ("column", "page", "screen")
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,8 @@ class CircuitView:
     hidden: tuple[str, ...] = ()  # not drawn, nor their edges
     names: tuple[tuple[str, str], ...] = ()  # id, what it is called instead
     groups: tuple[tuple[str, tuple[str, ...]], ...] = ()  # name, ids; a node's first one counts
+    # one of SHAPES: how wide; "": as fits. Pinned places mean something in one shape only.
+    shape: str = ""
 
 
 PLAIN_VIEW = CircuitView()

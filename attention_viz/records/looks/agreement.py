@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from attention_viz.records.ablation import AblationKind
+from attention_viz.records.ablation import Ablation, AblationKind
 from attention_viz.records.metrics import Metric
 from attention_viz.records.question import Question
 from attention_viz.records.tokens import Tokens
@@ -12,11 +12,14 @@ from attention_viz.records.tokens import Tokens
 
 @dataclass(frozen=True)
 class AgreementRequest:
-    """Sweep all heads with every kind that needs no setting (resample: with a counterfactual)."""
+    """Sweep all heads with each of these; those that can't be asked of the question are left out.
+
+    `Ablation.of_each_kind(settings)` makes one of every kind.
+    """
 
     question: Question
     metric: Metric = Metric.LOGIT_DIFF
-    seed: int = 0  # for permute
+    ablations: tuple[Ablation, ...] = Ablation.of_each_kind()
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,8 +29,12 @@ class Agreement:
     request: AgreementRequest
     tokens: Tokens
     position: int
-    kinds: tuple[AblationKind, ...]
+    ablations: tuple[Ablation, ...]  # those that could be asked
     effect: np.ndarray  # [kind, layer, head], in the metric's unit; nan: not measured yet
     correlation: np.ndarray  # [kind, kind], Spearman's rank correlation over heads
     evaluations: int
     seconds: float
+
+    @property
+    def kinds(self) -> tuple[AblationKind, ...]:
+        return tuple(ablation.kind for ablation in self.ablations)

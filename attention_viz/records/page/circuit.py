@@ -6,7 +6,7 @@ from typing import Any
 from attention_viz.records.ablation import AblationKind
 from attention_viz.records.circuits.attribution import EDGE_ABLATIONS, Method
 from attention_viz.records.circuits.circuit import Cut
-from attention_viz.records.circuits.circuit_view import LAYOUTS, CircuitView
+from attention_viz.records.circuits.circuit_view import LAYOUTS, SHAPES, CircuitView
 from attention_viz.records.circuits.edge import EdgeId
 from attention_viz.records.circuits.families import FAMILIES
 from attention_viz.records.circuits.pairs import MOST_PAIRS
@@ -61,6 +61,7 @@ class CircuitState(ViewState):
     # What was done to the drawing
     arranged: str = choice(LAYOUTS, "layers")
     pinned: tuple[tuple[str, float, float], ...] = rows(_is_place)  # node, x, y
+    shape: str = choice(("", *SHAPES), "")  # that the pinned places belong to; "": as fits
     hidden: tuple[str, ...] = texts()  # nodes
     names: tuple[tuple[str, str], ...] = rows(lambda pair: are(pair, str, 2))  # node, its new name
     groups: tuple[tuple[str, tuple[str, ...]], ...] = rows(_is_group)  # name, nodes
@@ -68,7 +69,8 @@ class CircuitState(ViewState):
     @property
     def drawing(self) -> CircuitView:
         """What was done to the drawing."""
-        return CircuitView(self.arranged, self.pinned, self.hidden, self.names, self.groups)
+        done = (self.arranged, self.pinned, self.hidden, self.names, self.groups)
+        return CircuitView(*done, self.shape)
 
     @property
     def asks_own_pairs(self) -> bool:
@@ -77,7 +79,7 @@ class CircuitState(ViewState):
 
     def without_drawing(self) -> "CircuitState":
         """Nothing pinned, hidden, named or grouped."""
-        return self.change(pinned=(), hidden=(), names=(), groups=())
+        return self.change(pinned=(), shape="", hidden=(), names=(), groups=())
 
     def when_prompt_changes(self) -> "CircuitState":
         """Nodes and edges of one prompt's circuit mean nothing in another's."""

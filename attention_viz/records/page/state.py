@@ -131,9 +131,14 @@ class PageState:
         return tuple(HeadId.parse(name) for name in self.heads)
 
     @property
-    def ablation(self) -> Ablation:
+    def intervention(self) -> Ablation:
         """The intervention; settings its kind does not use are left at their defaults."""
-        return Ablation.of(AblationKind(self.kind), dict(self.settings))
+        kind = AblationKind(self.kind)
+        return Ablation.of(kind, {each.name: self.setting(each.name) for each in kind.settings})
+
+    def setting(self, name: str) -> Any:
+        """The value of one setting of ablation kinds."""
+        return dict(self.settings)[name]
 
     # As JSON, by section: {"shared": {…}, "settings": {…}, "circuit": {…}, …}
 

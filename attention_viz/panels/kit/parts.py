@@ -1,0 +1,201 @@
+"""Parts: the places of the page that are drawn anew, each exactly when it has to be.
+
+While a part is drawn, what it reads is noted: fields of the page, jobs it looked for, a model that
+was not ready. The browser asks for a part again when, and only when, one of these has changed.
+So no panel lists its inputs, and none can forget one.
+"""
+
+import hashlib
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any
+
+from attention_viz.panels.kit import html
+from attention_viz.panels.kit.common import NotReady, explain
+from attention_viz.records.errors import AttentionVizError
+from attention_viz.records.job import JobStatus
+from attention_viz.records.page import VIEWS, PageState
+from attention_viz.records.page.state import OWN_SETTINGS, SHARED
+
+_VIEW_NAMES = frozenset(view.name for view in VIEWS)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A place of the page: the id of its element, and `draw(bench, state)` that fills it.
+
+    Parts of a view are asked for together; those of wave 1 behind the others, in a request of
+    their own: what takes long goes there.
+    """
+
+    name: str
+    draw: Callable[[Any, PageState], Any]
+    wave: int = 0
+
+
+def place(name: str, **props: Any) -> html.Node:
+    """The element of the skeleton that the part of this name fills."""
+    return html.Div(id=name, **{"data-part": name}, **props)
+
+
+class Reading:
+    """A page's state that notes which of its fields are read, as "SECTION.FIELD"."""
+
+    def __init__(
+        self, state: PageState, local: dict[str, Any] | None = None, read: set[str] | None = None
+    ):
+        self._state = state
+        self._local = local or {}
+        self.read: set[str] = set() if read is None else read
+
+    def __getattr__(self, name: str) -> Any:
+        known = getattr(PageState, name, None)
+        if isinstance(known, property):  # what it derives from is read through this
+            return known.fget(self)
+        if isinstance(known, FunctionType):
+            return known.__get__(self)
+        value = getattr(self._state, name)
+        if name in ("settings", "views"):
+            self.read.update(_all_of(self._state, name))
+            return value
+        if name in _VIEW_NAMES:
+            return _ReadingView(value, name, self.read)
+        self.read.add(f"{SHARED}.{name}")
+        return value
+
+    def local(self, name: str) -> Any:
+        """What a person chose on the page that is not in its link, such as the node clicked."""
+        self.read.add(f"local.{name}")
+        return self._local.get(name)
+
+    def setting(self, name: str) -> Any:
+        """The value of one setting of ablation kinds."""
+        self.read.add(f"{OWN_SETTINGS}.{name}")
+        return dict(self._state.settings)[name]
+
+    def change(self, **values: Any) -> "Reading":
+        return Reading(self._state.change(**values), self._local, self.read)
+
+    def put(self, view: str, **values: Any) -> "Reading":
+        return Reading(self._state.put(view, **values), self._local, self.read)
+
+    def to_fragment(self) -> str:
+        return self.whole().to_fragment()
+
+    def whole(self) -> PageState:
+        """The state itself; all of it counts as read."""
+        self.read.update(_all_of(self._state, "shared"))
+        self.read.update(_all_of(self._state, "settings"))
+        self.read.update(_all_of(self._state, "views"))
+        return self._state
+
+
+class _ReadingView:
+    """One view's record that notes which of its fields are read."""
+
+    def __init__(self, record: Any, view: str, read: set[str]):
+        self._record = record
+        self._view = view
+        self._read = read
+
+    def __getattr__(self, name: str) -> Any:
+        known = getattr(type(self._record), name, None)
+        if isinstance(known, property):
+            return known.fget(self)
+        if isinstance(known, FunctionType):
+            return known.__get__(self)
+        self._read.add(f"{self._view}.{name}")
+        return getattr(self._record, name)
+
+    def change(self, **values: Any) -> Any:
+        for name in self._record.__dataclass_fields__:
+            self._read.add(f"{self._view}.{name}")
+        return self._record.change(**values)
+
+
+def _all_of(state: PageState, what: str) -> set[str]:
+    data = state.to_json()
+    if what == "views":
+        names = set(data) - {SHARED, OWN_SETTINGS}
+    else:
+        names = {SHARED if what == "shared" else OWN_SETTINGS}
+    return {f"{section}.{field}" for section in names for field in data[section]}
+
+
+class Looking:
+    """A workbench that notes which jobs and results were looked for, and models not ready."""
+
+    def __init__(self, bench: Any):
+        self._bench = bench
+        self.marks: dict[str, str] = {}  # by key of the request: how its job stood, "" for none
+        self.waits = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._bench, name)
+
+    @property
+    def jobs(self) -> "_LookingJobs":
+        return _LookingJobs(self._bench.jobs, self.marks)
+
+    def cached(self, request: Any) -> Any:
+        known = self._bench.cached(request)
+        if known is None:
+            self.marks.setdefault(key_of(request), mark_of(self._bench.jobs.find(request)))
+        return known
+
+    def submit(self, request: Any) -> JobStatus:
+        job = self._bench.submit(request)
+        self.marks[key_of(request)] = mark_of(job)
+        return job
+
+    def status(self, model: str) -> Any:
+        status = self._bench.status(model)
+        self.waits = self.waits or status.state == "loading"
+        return status
+
+
+class _LookingJobs:
+    """The jobs of a workbench, noting how those looked for stood."""
+
+    def __init__(self, jobs: Any, marks: dict[str, str]):
+        self._jobs = jobs
+        self._marks = marks
+
+    def find(self, request: Any) -> JobStatus | None:
+        job = self._jobs.find(request)
+        self._marks[key_of(request)] = mark_of(job)
+        return job
+
+
+def key_of(request: Any) -> str:
+    """A short name of a request, the same in every process."""
+    return hashlib.blake2s(repr(request).encode("utf-8", "replace"), digest_size=9).hexdigest()
+
+
+def mark_of(job: JobStatus | None) -> str:
+    """How far a job is; it changes whenever there is something else to show. "" for no job."""
+    return "" if job is None else f"{job.id} {job.state} {job.done} {job.queued_before}"
+
+
+def draw_part(
+    bench: Any, part: Part, state: PageState, local: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """What the browser is told of a part: its markup, and what it depends on."""
+    reading, looking = Reading(state, local), Looking(bench)
+    try:
+        drawn = part.draw(looking, reading)
+    except AttentionVizError as error:
+        looking.waits = looking.waits or isinstance(error, NotReady)
+        drawn = explain(error)
+    except Exception:
+        traceback.print_exc(file=sys.stderr)
+        drawn = explain(AttentionVizError("This could not be drawn.", "The server's log says why."))
+    return {
+        "html": html.to_html(drawn),
+        "reads": sorted(reading.read),
+        "marks": looking.marks,
+        "waits": looking.waits,
+    }

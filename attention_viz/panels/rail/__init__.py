@@ -1,0 +1,1 @@
+"""What stays beside every view: next token, heads, intervention and search."""
