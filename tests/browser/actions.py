@@ -36,12 +36,13 @@ Ask = Callable[[Any], Any]  # a request → its record
 
 PREDICTION, GRID, PILLS, TOKENS = "#prediction", "#head-grid", "#head-pills", "#tokens"
 MAPS, ATTENTION, LENS = "#view-attention .maps", "#view-attention", "#view-lens"
+VIEW = "#view"  # holds only the open view, where it is there
 GRAPH, DETAIL, PROOF = "#circuit-graph", "#circuit-detail", "#proof-now"
 PROMPT, COUNTERFACTUAL = "#prompt", "#counterfactual"
 RAIL = f"{PREDICTION}, {GRID}, {PILLS}"
-KIND = "#kind input[value=mean] + label, label:has(> [data-field='shared.kind'][value=mean])"
-SCALE = "#scale [role=slider], [data-field='settings.scale']"
-SIZE = "#circuit-size [role=slider], [data-field='circuit.edges']"
+KIND = "#kind input[value=mean] + *"
+SCALE = "#scale [role=slider], input#scale"
+SIZE = "#circuit-size [role=slider], input#circuit-size, input[data-field='circuit.edges']"
 
 # Places: facts → element, or [x, y] in the window.
 
@@ -84,9 +85,10 @@ IS_SWEPT = f"""() => pageProbe.all('{GRID} .cell').length > 0
     && !pageProbe.one('{GRID} .cell.unmeasured')"""
 IS_HERE = f"() => ({HAS_BARS})() && ({IS_SWEPT})()"
 HAS_HEADS = f"() => ({HAS_BOTH})() && ({IS_SWEPT})()"
-SAYS_KIND = f"""() => pageProbe.one('{PREDICTION}').textContent.includes('ablation: mean')
+FACTS = f"pageProbe.one('{PREDICTION} .facts').textContent"
+SAYS_KIND = f"""() => /\\bmean\\b/.test({FACTS})
     && ({IS_SWEPT})()"""
-SAYS_SCALE = f"""() => /ablation: scale 0\\.\\d/.test(pageProbe.one('{PREDICTION}').textContent)
+SAYS_SCALE = f"""() => /scale 0\\.\\d/.test({FACTS})
     && ({IS_SWEPT})()"""
 HAS_GRAPH = f"""() => pageProbe.cy('{GRAPH}').edges().length > 3
     && /\\d/.test(pageProbe.one('{PROOF}').textContent)"""
@@ -174,26 +176,32 @@ class Action:
 # Before
 
 
+def _shows(probe: Probe, case: Case, pair: TokenPair, done: str, **more: Any) -> None:
+    """The page on a pair, whatever it showed before."""
+    is_here = f"facts => pageProbe.one('{PROMPT}').value === facts.prompt && ({done})(facts)"
+    facts = {**case.facts, "prompt": pair.text.clean}
+    probe.shows(case.link(pair, **more), is_here, facts)
+
+
 def _view(view: str, done: str, **more: Any) -> Callable[[Probe, Case], None]:
     def go(probe: Probe, case: Case) -> None:
-        probe.shows(case.link(view=view, heads=case.heads, **more), done, case.facts)
+        _shows(probe, case, case.pair, done, view=view, heads=case.heads, **more)
 
     return go
 
 
 def _circuit(probe: Probe, case: Case) -> None:
-    edges = SIZES[case.place]
-    link = case.link(case.circuits, view="circuit", source="scores", edges=edges)
-    probe.shows(link, HAS_GRAPH, case.facts)
+    more = {"view": "circuit", "source": "scores", "edges": SIZES[case.place]}
+    _shows(probe, case, case.circuits, HAS_GRAPH, **more)
 
 
 def _no_heads(probe: Probe, case: Case) -> None:
-    probe.shows(case.link(view="attention"), IS_HERE, case.facts)
+    _shows(probe, case, case.pair, IS_HERE, view="attention")
 
 
 def _typed(probe: Probe, case: Case) -> None:
     """The page on the run's circuit question, another one than what is typed."""
-    probe.shows(case.link(case.circuits, heads=case.heads), HAS_HEADS, case.facts)
+    _shows(probe, case, case.circuits, HAS_HEADS, heads=case.heads)
     probe.writes(PROMPT, case.pair.text.clean)
     probe.writes(COUNTERFACTUAL, case.pair.text.counterfactual)
     probe.rests()
@@ -328,14 +336,14 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         _view("attention", HAS_HEADS),
         Click(_element("#tab-lens")),
-        {"open_lens": Watch(LENS)},
+        {"open_lens": Watch(f"{LENS}, {VIEW}")},
         HAS_LENS,
         {"open_lens": _ask_lens},
     ),
     Action(
         _opened_lens,
         Click(_element("#tab-attention")),
-        {"back": Watch(ATTENTION)},
+        {"back": Watch(f"{ATTENTION}, {VIEW}")},
         SHOWS_MAPS,
         {"back": _ask_nothing},
     ),

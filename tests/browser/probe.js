@@ -36,13 +36,14 @@
     },
 
     // Resolves when `done(facts)` is true and nothing has been asked or changed for `quiet` ms.
+    // Of an action each result must have changed, however slow the page is to begin.
     settled(done, facts, quiet, patience) {
       const isDone = claim(done);
       const began = performance.now();
       return new Promise((resolve) => {
         const look = () => {
           const now = performance.now();
-          const hasStarted = !task || task.start !== null;
+          const hasStarted = !task || !Object.values(task.at).includes(null);
           const rests = now - Math.max(began, lastRequest, watchedChange()) > quiet;
           if (hasStarted && open === 0 && rests && says(isDone, facts)) resolve(report(false));
           else if (now - began > patience) resolve(report(true));
