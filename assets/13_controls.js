@@ -4,14 +4,21 @@
 
   const av = window.attentionViz;
 
+  // A slider may stand for a list of numbers: its own value is then the place in the list.
+  const steps = (control) => (control.dataset.values ? JSON.parse(control.dataset.values) : null);
+  const nearest = (numbers, value) => numbers.reduce((best, number, i) =>
+    Math.abs(number - value) < Math.abs(numbers[best] - value) ? i : best, 0);
+
   const valueOf = (control) => {
     if (control.type === "checkbox") return control.checked;
+    if (control.dataset.values) return steps(control)[Number(control.value)];
     const isNumber = "number" in control.dataset;
     if (!isNumber) return control.value;
     const value = control.value === "" ? NaN : Number(control.value);
     return control.validity && !control.validity.valid ? NaN : value;
   };
   const write = (control, value) => {
+    if (control.dataset.values) value = nearest(steps(control), value);
     if (control.type === "radio") control.checked = control.value === String(value);
     else if (control.type === "checkbox") control.checked = Boolean(value);
     else if (control.value !== String(value)) {

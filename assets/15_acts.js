@@ -48,7 +48,16 @@
     if (outcome.changes) av.change(outcome.changes, how);
     if (outcome.values) av.texts(outcome.values);
     if (outcome.file) save(outcome.file);
+    if (outcome.place) write(outcome.place);
     (outcome.says || []).forEach(av.say);
+  };
+
+  // What came of an act and is said in its own place, such as the lines left out of a file.
+  const write = ({ id, html }) => {
+    const place = document.getElementById(id);
+    if (!place) return;
+    place.innerHTML = html;
+    av.arrange(place);
   };
 
   const stands = (model) => {

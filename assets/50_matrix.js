@@ -12,6 +12,7 @@
   const MONO = 'ui-monospace, "DejaVu Sans Mono", monospace';
   const SCROLLBAR = 12; // px
   const LEAST_TEXT = 22; // px wide: narrower cells have no text
+  const SIZES = [11, 10, 9, 8.5]; // px of the text in a cell, the first at which it fits
   const PAGE = 10; // cells that Page Up and Page Down go
 
   const pen = document.createElement("canvas").getContext("2d");
@@ -93,9 +94,13 @@
 
   // One tooltip for all of them
 
-  let tip = null;
+  let tip = null, pointed = null; // the matrix that the tooltip is about
   const hideTip = () => { if (tip) tip.hidden = true; };
-  const showTip = (lines, anchor) => {
+  document.addEventListener("scroll", (event) => {
+    if (pointed && !pointed.contains(event.target)) hideTip();
+  }, { capture: true, passive: true });
+  const showTip = (lines, anchor, element) => {
+    pointed = element;
     if (!tip || !tip.isConnected) {
       tip = document.body.appendChild(make("div", "matrix-tip"));
       tip.setAttribute("aria-hidden", "true");
@@ -186,13 +191,15 @@
       const form = JSON.stringify(parts) + this.element.clientWidth + this.limit();
       this.spec = spec;
       if (this.cursor && !this.has(this.cursor)) this.cursor = null;
-      this.hover = null;
       if (form !== this.form && this.element.clientWidth) {
         const isFirst = !this.form;
         this.form = form;
         this.lay();
         if (isFirst) this.showMark();
       }
+      if (this.hover && this.has(this.hover)) {
+        showTip(this.facts(this.hover), this.anchor(this.hover), this.element);
+      } else this.leave();
       this.paint();
     }
 
@@ -324,12 +331,10 @@
       const steps = scaleOf(colours);
       const least = this.followed("least", spec.least || 0) || 0;
       const gap = Math.min(width, height) >= 8 ? 1 : 0;
-      const size = clamp(Math.min(height - 10, width < 46 ? 10 : 11), 9, 11);
       const hasText = (spec.text || spec.written !== undefined) && width >= LEAST_TEXT;
       const first = Math.floor(box.scrollLeft / width);
       const last = Math.min(spec.columns.names.length - 1, Math.floor((box.scrollLeft + seen.width) / width));
       ctx.textBaseline = "middle";
-      ctx.font = `${size}px ${MONO}`;
       for (let row = 0; row < spec.values.length; row += 1) {
         const y = this.top(row);
         if (y + height < box.scrollTop || y > box.scrollTop + seen.height) continue;
@@ -345,17 +350,20 @@
           const word = spec.text ? spec.words[spec.text[row][column]]
             : told(value, spec.written, spec.scale.signed);
           ctx.fillStyle = ink;
-          this.write(ctx, word, size, column * width, y);
+          this.write(ctx, word, column * width, y);
         }
       }
     }
 
     // On one line; the sign of a leading blank steps back.
-    write(ctx, word, size, x, y) {
-      const room = this.width - 5;
-      const isNumber = !this.spec.text;
-      if (isNumber && widthOf(word, size) > room) return; // a number cut is another number
+    write(ctx, word, x, y) {
+      const room = this.width - 4;
+      const sizes = SIZES.filter((size) => size <= Math.max(9, this.height - 9));
+      const size = sizes.find((each) => widthOf(word, each) <= room) ?? 9;
       const shown = cut(word, size, room);
+      if (shown !== word && !this.spec.text) return; // a number cut is another number
+      const font = `${size}px ${MONO}`;
+      if (ctx.font !== font) ctx.font = font;
       const start = x + (this.width - 1 - widthOf(shown, size)) / 2;
       const middle = y + this.height / 2;
       if (shown.length > 1 && shown[0] === "␣") {
@@ -429,7 +437,7 @@
     point(cell) {
       if (String(cell) === String(this.hover)) return;
       this.hover = cell;
-      if (cell) showTip(this.facts(cell), this.anchor(cell));
+      if (cell) showTip(this.facts(cell), this.anchor(cell), this.element);
       else hideTip();
       this.later();
     }
@@ -446,18 +454,18 @@
       const { spec } = this;
       const end = (axis, i) => ({ word: axis.word, name: axis.names[i], at: axis.at?.[i] });
       const marks = (spec.marks || []).filter(([at]) => at === column).map(([, why]) => ({ name: why }));
-      const { word, digits, signed, unit } = spec.scale;
+      const { word, digits, signed, suffix } = spec.scale;
       const value = spec.values[row][column];
-      const number = value === null ? "not there" : told(value, digits, signed);
+      const number = value === null ? "not there"
+        : told(value, digits, signed) + (suffix ? ` ${suffix}` : "");
       const lines = [[end(spec.rows, row), end(spec.columns, column)]];
-      const tail = unit !== word && value !== null && !unit.startsWith("attention") ? ` ${unit}` : "";
-      lines.push({ name: word, number: number + tail });
+      lines.push({ name: word, number });
       for (const line of spec.hover) {
         const fact = { name: line.name };
-        const told_ = line.values?.[row]?.[column];
+        const value = line.values?.[row]?.[column];
         if (line.texts) fact.text = spec.words[line.texts[row][column]];
-        if (told_ !== null && told_ !== undefined) {
-          fact.number = told(told_, line.digits, line.signed) + (line.unit ? ` ${line.unit}` : "");
+        if (value !== null && value !== undefined) {
+          fact.number = told(value, line.digits, line.signed) + (line.unit ? ` ${line.unit}` : "");
         } else if (!line.texts) continue;
         lines.push(fact);
       }
@@ -545,7 +553,7 @@
       box.scrollLeft = clamp(box.scrollLeft, x + width - wide, x);
       box.scrollTop = clamp(box.scrollTop, y + height - high, y);
       this.paint();
-      showTip(this.facts(this.cursor), this.anchor(this.cursor));
+      showTip(this.facts(this.cursor), this.anchor(this.cursor), this.element);
     }
   }
 
@@ -566,6 +574,7 @@
 
   av.drawers.matrix = (element, spec) => {
     listen();
+    if (pointed && !pointed.isConnected) hideTip();
     let matrix = drawn.get(element);
     if (!matrix || matrix.box.parentNode !== element) drawn.set(element, (matrix = new Matrix(element)));
     matrix.draw(spec);

@@ -29,6 +29,7 @@ from attention_viz.commands import (
 from attention_viz.commands import tokens as tokens_command
 from attention_viz.commands.command import Asker, Command, Show
 from attention_viz.models.catalogue import Catalogue
+from attention_viz.records.bench import Bench
 from attention_viz.records.errors import AttentionVizError, BadInput
 from attention_viz.workbench import Workbench
 
@@ -42,7 +43,7 @@ MEASURING: tuple[Command, ...] = (
     tokens_command.COMMAND,
 )
 
-MakeWorkbench = Callable[..., Workbench]
+MakeWorkbench = Callable[..., Bench]
 
 
 def main(argv: Sequence[str] | None = None, make_workbench: MakeWorkbench = Workbench) -> int:

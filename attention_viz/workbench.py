@@ -3,23 +3,22 @@
 `measure(request) -> record` is what the page and the command line both call. The registry says
 which function answers which request; it is imported when first needed, so importing this module
 loads neither torch nor transformers. Results are kept under their frozen request, the device is
-shared by turns (see `jobs.DeviceLock`), and what two callers ask at once is computed once.
+shared by turns (see `jobs.DeviceLock`), and what several ask at once is computed once, also where
+one measurement is part of another (see `jobs.Flights`).
 """
 
 import importlib
 import sys
 import threading
 import traceback
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from attention_viz.jobs import DeviceLock, JobPace, Jobs
+from attention_viz.jobs import DeviceLock, Flights, JobPace, Jobs, Results, wait_for
 from attention_viz.records.ablation import AblationRequest, PredictionRequest
 from attention_viz.records.attention import AttentionRequest, TokenRequest
+from attention_viz.records.bench import Request
 from attention_viz.records.circuits.attribution import AttributionRequest, EdgePositionsRequest
 from attention_viz.records.circuits.circuit import CircuitRequest, CutRequest, EdgesRequest
 from attention_viz.records.circuits.counterfactual import CounterfactualRequest
@@ -35,7 +34,6 @@ from attention_viz.records.circuits.roles import RolesRequest
 from attention_viz.records.errors import (
     AttentionVizError,
     BadInput,
-    Cancelled,
     ModelUnavailable,
 )
 from attention_viz.records.job import JobStatus
@@ -90,7 +88,6 @@ REGISTRY: dict[type, str] = {
 LOADER = "attention_viz.models.loading:load_model"
 
 CACHE_BYTES = 256 * 2**20
-_LOOK_AGAIN = 0.1  # seconds between looks at the cancel flag while waiting for something else
 
 Measure = Callable[[Any, Any, Pace], Any]
 
@@ -120,10 +117,10 @@ class Workbench:
         self._loader = loader
         self._lock = DeviceLock()
         self.jobs = Jobs(self._lock)
-        self._results = _Results(cache_bytes)
+        self._results = Results(cache_bytes)
+        self._flights = Flights(self._results, self._lock)
         self._guard = threading.Lock()
         self._shelf: dict[str, _Shelf] = {}  # models, by name
-        self._flights: dict[Any, _Flight] = {}  # requests being computed right now
 
     # Models
 
@@ -160,9 +157,9 @@ class Workbench:
         if name not in self._shelf:
             self.load(name)
         shelf = self._shelf[name]
-        _wait_for(shelf.is_over, pace)
+        wait_for(shelf.is_over, pace)
         if shelf.error is not None:
-            raise _again(shelf.error)
+            raise shelf.error.again()
         return shelf
 
     def _fill(self, shelf: "_Shelf") -> None:
@@ -179,32 +176,20 @@ class Workbench:
 
     # Measurements
 
-    def measure(self, request: Any, pace: Pace | None = None) -> Any:
+    def measure(self, request: Request, pace: Pace | None = None) -> Any:
         """The record that answers `request`, computed unless it is known already.
 
         Without a pace it is a click: it goes before searches. Raises AttentionVizError for what
         people can put right; anything else is a bug of ours.
         """
         pace = pace or JobPace(self._lock)
-        while True:
-            known = self.cached(request)
-            if known is not None:
-                return known
-            flight, is_pilot = self._board(request)
-            if is_pilot:
-                return self._fly(flight, request, pace)
-            _wait_for(flight.is_over, pace)
-            if flight.result is not None:
-                return flight.result
-            if isinstance(flight.error, AttentionVizError):
-                raise _again(flight.error)
-            # Cancelled, or failed by a bug: what stopped the other caller need not stop us.
+        return self._flights.once(request, lambda pace: self._compute(request, pace), pace)
 
-    def cached(self, request: Any) -> Any | None:
+    def cached(self, request: Request) -> Any | None:
         """The record if it is known; never computes."""
         return self._results.get(request)
 
-    def submit(self, request: Any) -> JobStatus:
+    def submit(self, request: Request) -> JobStatus:
         """Measure in the background, behind people's clicks; the result joins the cache."""
         self.catalogue.entry(_model_of(request))
         known = self.cached(request)
@@ -216,40 +201,12 @@ class Workbench:
         """Stop the background work."""
         self.jobs.close()
 
-    def _board(self, request: Any) -> tuple["_Flight", bool]:
-        with self._guard:
-            flight = self._flights.get(request)
-            if flight is not None:
-                return flight, False
-            flight = self._flights[request] = _Flight()
-            return flight, True
-
-    def _fly(self, flight: "_Flight", request: Any, pace: Pace) -> Any:
-        try:
-            # Another flight may have landed between our look at the cache and boarding.
-            flight.result = self.cached(request)
-            if flight.result is not None:
-                return flight.result
-            result = self._compute(request, pace)
-            # A search that was cancelled returns what it had: true, but not the answer.
-            if not pace.is_cancelled:
-                flight.result = result
-                self._results.put(request, result)
-            return result
-        except Exception as error:
-            flight.error = None if isinstance(error, Cancelled) else error
-            raise
-        finally:
-            with self._guard:
-                del self._flights[request]
-            flight.is_over.set()
-
-    def _compute(self, request: Any, pace: Pace) -> Any:
+    def _compute(self, request: Request, pace: Pace) -> Any:
         function = self._registry[type(request)]
         model = self._ready(_model_of(request), pace).model
         if isinstance(function, str):
             function = _imported(function)
-        return function(model, request, _Remembering(pace, self._results))
+        return function(model, request, pace)
 
     # Tokens
 
@@ -273,32 +230,6 @@ class Workbench:
 
     def _vocabulary(self, model: str) -> Any:
         return self._ready(model, Pace()).model.vocabulary
-
-
-class _Remembering(Pace):
-    """A pace whose analyses find what others have measured, and leave what they measure."""
-
-    def __init__(self, pace: Pace, results: "_Results"):
-        self._pace = pace
-        self._results = results
-
-    def turn(self):
-        return self._pace.turn()
-
-    def report(self, done: int, total: int, partial: Any = None) -> None:
-        self._pace.report(done, total, partial)
-
-    @property
-    def is_cancelled(self) -> bool:
-        return self._pace.is_cancelled
-
-    def recall(self, request: Any, compute: Callable[[], Any]) -> Any:
-        known = self._results.get(request)
-        if known is None:
-            known = compute()
-            if not self.is_cancelled:
-                self._results.put(request, known)
-        return known
 
 
 @dataclass(eq=False)
@@ -328,78 +259,8 @@ class _Shelf:
         return ModelStatus(self.entry, state, message=message)
 
 
-@dataclass(eq=False)
-class _Flight:
-    """One computation others may wait for."""
-
-    result: Any = None
-    error: Exception | None = None
-    is_over: threading.Event = field(default_factory=threading.Event)
-
-
-class _Results:
-    """Results by request, the least recently used forgotten first, bounded in bytes."""
-
-    def __init__(self, most_bytes: int):
-        self._most = most_bytes
-        self._guard = threading.Lock()
-        self._kept: OrderedDict[Any, tuple[Any, int]] = OrderedDict()
-        self._bytes = 0
-
-    def get(self, request: Any) -> Any | None:
-        with self._guard:
-            if request not in self._kept:
-                return None
-            self._kept.move_to_end(request)
-            return self._kept[request][0]
-
-    def put(self, request: Any, result: Any) -> None:
-        size = size_of(result)
-        with self._guard:
-            if request in self._kept:
-                self._bytes -= self._kept.pop(request)[1]
-            self._kept[request] = (result, size)
-            self._bytes += size
-            # The newest stays even where it is too big alone: somebody is looking at it.
-            while self._bytes > self._most and len(self._kept) > 1:
-                self._bytes -= self._kept.popitem(last=False)[1][1]
-
-
-_OBJECT_BYTES = 64  # what a small Python object costs, roughly
-
-
-def size_of(record: Any) -> int:
-    """About how many bytes a record holds on to; arrays and texts exactly, the rest roughly."""
-    seen: set[int] = set()
-    todo, size = [record], 0
-    while todo:
-        item = todo.pop()
-        if id(item) in seen:
-            continue
-        seen.add(id(item))
-        size += _OBJECT_BYTES
-        if isinstance(item, np.ndarray):
-            size += item.nbytes
-        elif isinstance(item, str | bytes):
-            size += len(item)
-        elif isinstance(item, dict):
-            todo += [*item.keys(), *item.values()]
-        elif isinstance(item, tuple | list | set | frozenset):
-            todo += item
-        elif is_dataclass(item):
-            todo += [getattr(item, part.name) for part in fields(item)]
-    return size
-
-
-def _model_of(request: Any) -> str:
+def _model_of(request: Request) -> str:
     return request.question.model
-
-
-def _wait_for(event: threading.Event, pace: Pace) -> None:
-    """Wait as long as it takes, but not after a cancel."""
-    while not event.wait(_LOOK_AGAIN):
-        if pace.is_cancelled:
-            raise Cancelled("Cancelled.")
 
 
 # torch and transformers fill in parts of themselves lazily: one thread at a time.
@@ -410,13 +271,6 @@ def _imported(path: str) -> Any:
     module, _, name = path.partition(":")
     with _importing:
         return getattr(importlib.import_module(module), name)
-
-
-def _again(error: AttentionVizError) -> AttentionVizError:
-    """A copy to raise: one exception raised by many threads would gather their tracebacks."""
-    copy = type(error)(error.message, error.remedy)
-    copy.__cause__ = error
-    return copy
 
 
 def _failed_load(entry: ModelEntry, error: Exception) -> ModelUnavailable:

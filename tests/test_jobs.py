@@ -1,22 +1,12 @@
 """Jobs: order, dedupe, partial results, cancel; the device lock: priorities without starvation."""
 
 import threading
-import time
 
 import pytest
 
 from attention_viz.jobs import DeviceLock, JobPace, Jobs, Priority
 from attention_viz.records.errors import AttentionVizError, BadInput, Cancelled
-
-PATIENCE = 60.0  # seconds; a test that waits longer is stuck
-
-
-def until(is_so, seconds=PATIENCE):
-    """Wait for something that another thread does."""
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.002)
+from tests.threads_for_tests import PATIENCE, until
 
 
 def over(jobs, job_id):

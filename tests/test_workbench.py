@@ -1,21 +1,20 @@
 """The workbench with made-up models and measurements: loading, caching, sharing, failing."""
 
 import threading
-import time
 from dataclasses import dataclass
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from attention_viz.jobs import Results, size_of
 from attention_viz.models.catalogue import Catalogue
 from attention_viz.records.errors import AttentionVizError, BadInput, Cancelled, ModelUnavailable
 from attention_viz.records.model import EMBEDDED
 from attention_viz.records.question import Question
 from attention_viz.records.tokens import Token
-from attention_viz.workbench import REGISTRY, Workbench, _imported, _Results, size_of
-
-PATIENCE = 60.0
+from attention_viz.workbench import REGISTRY, Workbench, _imported
+from tests.threads_for_tests import PATIENCE, in_thread, outcome_of, until
 
 
 @dataclass(frozen=True)
@@ -87,28 +86,6 @@ def bench(lab):
     bench.close()
 
 
-def in_thread(function, *args):
-    """Run in a thread; `.join()` it and read `.result` or `.error`."""
-
-    def run():
-        try:
-            thread.result = function(*args)
-        except Exception as error:
-            thread.error = error
-
-    thread = threading.Thread(target=run)
-    thread.result = thread.error = None
-    thread.start()
-    return thread
-
-
-def until(is_so):
-    deadline = time.monotonic() + PATIENCE
-    while not is_so():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.002)
-
-
 # Models
 
 
@@ -171,12 +148,38 @@ def test_two_callers_at_once_share_one_computation(bench, lab):
     lab.open.clear()
     first = in_thread(bench.measure, Ask(QUESTION))
     second = in_thread(bench.measure, Ask(QUESTION))
-    until(lambda: lab.loads)
-    time.sleep(0.05)
+    until(lambda: bench._flights.waiting(Ask(QUESTION)))
     lab.open.set()
-    first.join(PATIENCE), second.join(PATIENCE)
-    assert first.result is second.result is not None
+    assert outcome_of(first) is outcome_of(second) is not None
     assert len(lab.calls) == 1
+
+
+def test_a_part_of_two_measurements_at_once_is_computed_once(lab):
+    """Two requests that need the same scores: the second waits for the first one's."""
+    part, asked, is_open = Ask(QUESTION, "scores"), [], threading.Event()
+
+    def scores(pace):
+        asked.append(pace)
+        while not is_open.wait(0.002):
+            pace.report(0, 1)
+        return Answer(part, np.zeros(4))
+
+    def measure(model, request, pace):
+        if request == part:
+            return scores(pace)
+        return request.what, pace.recall(part, lambda: scores(pace))
+
+    bench = Workbench(Catalogue.standard(), registry={Ask: measure}, loader=lab.load)
+    job = bench.submit(Ask(QUESTION, "circuit"))
+    until(lambda: asked)
+    whole, click = in_thread(bench.measure, Ask(QUESTION, "curve")), in_thread(bench.measure, part)
+    until(lambda: len(asked) > 1 or bench._flights.waiting(part) == 2)
+    is_open.set()
+    assert outcome_of(whole) == ("curve", outcome_of(click))
+    until(lambda: bench.jobs.status(job.id).is_over)
+    assert bench.jobs.status(job.id).result == ("circuit", bench.cached(part))
+    assert len(asked) == 1
+    bench.close()
 
 
 def test_an_error_for_people_reaches_every_caller_and_is_not_kept(bench, lab):
@@ -222,9 +225,8 @@ def test_a_cancelled_measurement_is_not_kept(bench, lab):
 def test_a_partial_record_returned_after_a_cancel_is_not_the_answer(lab):
     def search(model, request, pace):
         try:
-            while True:
+            while not threading.Event().wait(0.002):
                 pace.report(1, 2, "so far")
-                time.sleep(0.002)
         except Cancelled:
             return "so far"
 
@@ -245,12 +247,11 @@ def test_a_click_on_what_a_cancelled_job_was_computing_computes_it(bench, lab):
     job = bench.submit(Ask(QUESTION))
     until(lambda: lab.calls)
     click = in_thread(bench.measure, Ask(QUESTION))
-    time.sleep(0.02)
+    until(lambda: bench._flights.waiting(Ask(QUESTION)))
     bench.jobs.cancel(job.id)
     until(lambda: len(lab.calls) == 2)
     lab.open.set()
-    click.join(PATIENCE)
-    assert click.result.request == Ask(QUESTION)
+    assert outcome_of(click).request == Ask(QUESTION)
 
 
 def test_a_job_that_waits_for_its_model_can_be_cancelled(bench, lab):
@@ -284,7 +285,7 @@ def test_tokens_are_found_by_their_text_with_visible_blanks(bench):
 
 
 def test_the_least_recently_used_result_is_forgotten_first():
-    results = _Results(3500)
+    results = Results(3500)
     for name in "abc":
         results.put(name, np.zeros(1000, np.uint8))
     results.get("a")
@@ -293,7 +294,7 @@ def test_the_least_recently_used_result_is_forgotten_first():
 
 
 def test_a_result_too_big_for_the_cache_is_kept_until_the_next():
-    results = _Results(100)
+    results = Results(100)
     results.put("big", np.zeros(1000))
     assert results.get("big") is not None
     results.put("small", 1)
@@ -301,7 +302,7 @@ def test_a_result_too_big_for_the_cache_is_kept_until_the_next():
 
 
 def test_a_result_put_again_is_counted_once():
-    results = _Results(2500)
+    results = Results(2500)
     for _ in range(5):
         results.put("a", np.zeros(1000, np.uint8))
     results.put("b", np.zeros(1000, np.uint8))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import comb
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from attention_viz.records.ids import HeadId
 from attention_viz.records.search import Strategy
@@ -29,6 +29,7 @@ class Scored:
     top: int  # token id
 
 
+@runtime_checkable
 class Scorer(Protocol):
     """What a strategy needs of a search."""
 

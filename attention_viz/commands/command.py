@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from attention_viz.records.ablation import Ablation, Prediction, RankedToken
+from attention_viz.records.bench import Bench, Request
 from attention_viz.records.pace import Pace
 from attention_viz.records.question import Question
 from attention_viz.records.tokens import Token, Tokens
-from attention_viz.workbench import Workbench
 
 Show = Callable[[str], None]
 
@@ -35,11 +35,11 @@ class Command:
 class Asker:
     """The workbench, and the one model this command line is about."""
 
-    workbench: Workbench
+    workbench: Bench
     model: str
     show: Show | None = None  # tells a person how far things are
 
-    def measure(self, request: Any) -> Any:
+    def measure(self, request: Request) -> Any:
         return self.workbench.measure(request, _ShownPace(self.show) if self.show else None)
 
     def tell(self, text: str) -> None:

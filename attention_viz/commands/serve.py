@@ -13,6 +13,7 @@ from typing import Any
 
 from attention_viz.commands import options
 from attention_viz.models.catalogue import Catalogue
+from attention_viz.records.bench import Bench
 from attention_viz.records.errors import AttentionVizError, BadInput
 from attention_viz.records.model import EMBEDDED
 from attention_viz.workbench import Workbench
@@ -53,7 +54,7 @@ def run(args: Namespace) -> int:
     return 0
 
 
-def _tell_when_ready(workbench: Workbench) -> None:
+def _tell_when_ready(workbench: Bench) -> None:
     try:
         seconds = workbench.wait(EMBEDDED).info.seconds
         print(f"The {EMBEDDED} model is ready ({seconds:.1f} s).", file=sys.stderr, flush=True)
@@ -94,7 +95,7 @@ def _no_port(host: str, port: int, error: OSError) -> BadInput:
     return BadInput(f"{host!r} is not an address of this machine.", "Leave out --host.")
 
 
-def _make_server(workbench: Workbench, listener: socket.socket) -> Any:
+def _make_server(workbench: Bench, listener: socket.socket) -> Any:
     import waitress  # here, not above: the other commands need neither it nor Dash
 
     from attention_viz.app import create_app
@@ -137,6 +138,6 @@ def _interrupt(signal_number: int, frame: Any) -> None:
     raise KeyboardInterrupt
 
 
-def _stop(server: Any, workbench: Workbench) -> None:
+def _stop(server: Any, workbench: Bench) -> None:
     server.close()
     workbench.close()

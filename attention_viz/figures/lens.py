@@ -11,7 +11,7 @@ from attention_viz.figures.matrix import Axis, Cells, Hover, draw_matrix, scale_
 from attention_viz.records.lens import LogitLens
 from attention_viz.records.metrics import Sense
 
-_CELLS = Cells(least=38, most=96, scrolling=54, height=26)
+_CELLS = Cells(least=34, most=96, scrolling=54, height=26)
 
 
 def draw_lens(

@@ -53,6 +53,7 @@ class Scale:
     colours: Sequence[str]
     unit: str
     word: str = ""  # what the value is called in the tooltip; "" is the unit
+    suffix: str = ""  # after the value in the tooltip
     digits: int = 3  # decimals in the tooltip
     sides: tuple[str, str] = ("", "")  # what is below and above 0, at the colour bar's ends
 
@@ -69,6 +70,7 @@ class Scale:
             "colours": list(self.colours),
             "unit": self.unit,
             "word": self.word or self.unit,
+            "suffix": self.suffix,
             "digits": self.digits,
             "signed": self.is_signed,
             "ends": [end.replace(".00", "") for end in ends],
@@ -77,12 +79,19 @@ class Scale:
 
 
 def scale_of(
-    sense: Sense, unit: str, limit: float = 1.0, theme: str = "light", *, word: str = ""
+    sense: Sense,
+    unit: str,
+    limit: float = 1.0,
+    theme: str = "light",
+    *,
+    word: str = "",
+    suffix: str = "",
 ) -> Scale:
     """The scale of numbers of this sense: up to `limit`, and down to −limit if they have a sign."""
     colours = [colour for _, colour in palette.scale_of(sense, theme)]
     low = 0.0 if sense is Sense.SIZE else -limit
-    return Scale(low, limit, colours, unit, word, sides=_SIDES.get(sense, ("", "")))
+    sides = _SIDES.get(sense, ("", ""))
+    return Scale(low, limit, colours, unit, word, suffix, sides=sides)
 
 
 def limit_of(values: np.ndarray) -> float:
@@ -169,7 +178,7 @@ def draw_matrix(
         "values": _numbers(values, is_triangle),
         "scale": scale.spec(),
         "cells": cells.spec(),
-        "colours": {"focus": colours.accent, "blank": colours.missing, "cursor": colours.ink},
+        "colours": {"focus": colours.accent, "cursor": colours.ink},
         "hover": [_hover(line, words, is_triangle) for line in hover],
     }
     optional = {

@@ -67,19 +67,19 @@ class Theme:
     roles: dict[str, str]  # by name; see role_colour
 
 
-_UNCLEAR = "#6b6560"
+_UNCLEAR = "#6a706a"
 
 
 # Dark enough for white ink on both themes.
 _ROLES = {
-    "previous token": "#1c3494",
-    "duplicate token": "#9458ac",
-    "induction": "#b834dc",
-    "attends to the answer": "#1c10dc",
-    "name mover": "#104c28",
-    "negative name mover": "#b8284c",
-    "S-inhibition": "#70104c",
-    "backup": "#a05810",
+    "previous token": "#6a4260",
+    "duplicate token": "#104c38",
+    "induction": "#7e1a74",
+    "attends to the answer": "#4c74a6",
+    "name mover": "#107438",
+    "negative name mover": "#881a10",
+    "S-inhibition": "#244cb0",
+    "backup": "#925610",
     "unclear": _UNCLEAR,
 }
 

@@ -9,6 +9,12 @@ class AttentionVizError(Exception):
         self.message = message
         self.remedy = remedy
 
+    def again(self) -> "AttentionVizError":
+        """A copy to raise: one exception raised by many threads would gather their tracebacks."""
+        copy = type(self)(self.message, self.remedy)
+        copy.__cause__ = self
+        return copy
+
 
 class BadInput(AttentionVizError):
     """Something a person typed, picked or linked to can't be measured."""

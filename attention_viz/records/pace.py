@@ -29,3 +29,12 @@ class Pace:
     @property
     def is_cancelled(self) -> bool:
         return False
+
+    @property
+    def is_background(self) -> bool:
+        """Whether nobody waits for it: clicks go first."""
+        return False
+
+    def hurried(self) -> "Pace":
+        """The same pace for work that somebody waits for now."""
+        return self

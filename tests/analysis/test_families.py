@@ -182,9 +182,8 @@ def test_a_count_out_of_range_is_refused(vocabularies, count):
 
 
 def test_fewer_pairs_than_asked_for_are_refused_with_their_number(vocabularies, monkeypatch):
-    monkeypatch.setattr(
-        "attention_viz.analysis.circuits.families.SEQUENCES", {"days": (w.DAYS, True)}
-    )
+    days = {"days": (w.DAYS, True)}
+    monkeypatch.setattr("attention_viz.analysis.circuits.families.SEQUENCES", days)
     with pytest.raises(BadInput, match="Ask for at most 42") as error:
         make_family(vocabularies[EMBEDDED], "successor", 43)  # 7 runs × 6 others
     assert len(make_family(vocabularies[EMBEDDED], "successor", 42)) == 42

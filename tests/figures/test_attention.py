@@ -1,12 +1,16 @@
 """Attention maps: record in, spec out."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from attention_viz.figures import palette
 from attention_viz.figures.attention import FOLLOW, draw_map, map_scale
+from attention_viz.figures.circuits.node import draw_pattern
+from attention_viz.records.circuits.node import NodeDetail, NodeRequest
 from attention_viz.records.errors import BadInput
-from tests.builders import NASTY, maps_of, tokens_of
+from tests.builders import NASTY, maps_of, pairs_of, tokens_of
 
 
 def triangle(weights):
@@ -97,3 +101,14 @@ def test_any_number_of_tokens(count):
     assert len(spec["rows"]["names"]) == len(spec["values"]) == len(spec["values"][-1]) == count
     assert spec["cells"]["least"] >= 12
     assert np.isfinite([value for row in spec["values"] for value in row]).all()
+
+
+def test_a_nodes_pattern_is_its_map_with_the_read_outs_row_outlined():
+    maps = maps_of()
+    request = NodeRequest(pairs_of(), "L3H1")
+    detail = NodeDetail(request, maps.tokens, 14, 1.5, (), (), None, maps.clean[1])
+    spec = draw_pattern(detail)
+    assert spec["values"] == triangle(maps.clean[1]) and spec["focus"] == [14, None]
+    assert spec["title"] == "" and "L3H1" in spec["about"] and "click" not in spec
+    with pytest.raises(BadInput):
+        draw_pattern(replace(detail, pattern=None))

@@ -12,7 +12,9 @@ def draw_positions(found: PositionMap, theme: str = "light") -> dict[str, Any]:
     """A click chooses the row's head. Works on partial records."""
     metric, effect = found.request.metric, found.effect
     labels = found.tokens.labels[: effect.shape[1]]
-    scale = scale_of(metric.sense, metric.unit, limit_of(effect), theme, word="effect")
+    scale = scale_of(
+        metric.sense, metric.unit, limit_of(effect), theme, word="effect", suffix=metric.unit
+    )
     whole = np.broadcast_to(np.asarray(found.whole, dtype=float)[:, None], effect.shape)
     return draw_matrix(
         effect,

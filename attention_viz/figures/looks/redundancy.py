@@ -16,7 +16,7 @@ def draw_redundancy(found: Redundancy, theme: str = "light") -> dict[str, Any]:
     """
     names = [str(head) for head in found.heads]
     unit, excess = found.request.metric.unit, found.excess
-    scale = scale_of(Sense.CHANGE, unit, limit_of(excess), theme, word="difference")
+    scale = scale_of(Sense.CHANGE, unit, limit_of(excess), theme, word="difference", suffix=unit)
     single = np.asarray(found.single, dtype=float)
     on_diagonal = np.eye(len(names), dtype=bool)
     lines = {

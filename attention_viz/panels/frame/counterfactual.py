@@ -35,7 +35,8 @@ def layout() -> html.Node:
             "build",
             {"way": way.value},
             className="menu-item",
-            **{"data-count": "seed"},  # each press counts one up: another random word
+            # Each press counts one up: another random word.
+            **{"data-count": "seed", "data-with": PROMPT},
         )
         for way, about in _ABOUT.items()
     ]

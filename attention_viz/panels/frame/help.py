@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from attention_viz.figures import palette
 from attention_viz.panels.kit import html
 from attention_viz.records.ablation import AblationKind
-from attention_viz.records.circuits.roles import Role
 from attention_viz.records.metrics import Metric
 from attention_viz.records.page import VIEWS
 
@@ -72,13 +72,19 @@ def layout() -> html.Node:
     return html.Div(
         [
             _section("The page", [*_PARTS, *((view.title, view.help) for view in VIEWS)]),
+            _section("Colours", [_colour(meaning) for meaning in palette.MEANINGS]),
             _section("Keys", [(html.Kbd(key), what) for key, what in _KEYS]),
             _section("Words", _WORDS),
             _section("Ablation kinds", [(kind.value, kind.about) for kind in AblationKind]),
             _section("Metrics", [(f"{m.title} ({m.unit})", m.about) for m in Metric]),
-            _section("Roles", [(role.value, role.about) for role in Role]),
         ]
     )
+
+
+def _colour(meaning: palette.Meaning) -> tuple[Any, str]:
+    """A colour and what it says, wherever it stands on the page and in exported pictures."""
+    swatch = html.I(className="swatch", style={"background": meaning.colour("both")})
+    return html.Span([swatch, meaning.title]), meaning.says
 
 
 def _section(title: str, lines: Any) -> html.Node:

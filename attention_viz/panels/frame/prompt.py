@@ -22,7 +22,13 @@ _MOST_NAMED = 3  # differing tokens in the line below the counterfactual
 
 def layout(builder: Any = None) -> html.Node:
     """The bar below the top; `builder` stands beside the counterfactual's box."""
-    run = act_button("Run", "run", id="run", className="btn btn-primary")
+    run = act_button(
+        "Run",
+        "run",
+        id="run",
+        className="btn btn-primary",
+        **{"data-with": f"{PROMPT} {COUNTERFACTUAL}"},
+    )
     return html.Section(
         [
             html.Div(

@@ -28,6 +28,7 @@ class Outcome:
     values: Mapping[str, str] = field(default_factory=dict)  # texts of boxes, by element id
     wanted: str | None = None  # a model that is to come on the page; "" for none any more
     told: Mapping[str, Any] = field(default_factory=dict)  # for the script that asked
+    place: tuple[str, Any] | None = None  # id of an element, and what stands in it now
 
 
 def outcome_json(outcome: Outcome, before: PageState) -> dict[str, Any]:
@@ -50,6 +51,9 @@ def outcome_json(outcome: Outcome, before: PageState) -> dict[str, Any]:
         told["wanted"] = outcome.wanted
     if outcome.told:
         told["told"] = dict(outcome.told)
+    if outcome.place is not None:
+        name, content = outcome.place
+        told["place"] = {"id": name, "html": html.to_html(content)}
     return told
 
 

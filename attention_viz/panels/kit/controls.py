@@ -40,6 +40,12 @@ def menu(address: str, options: Mapping[Any, str] | Sequence[Any], **props: Any)
     return html.Select(lines, id=name, className=css, **{"data-field": address}, **props)
 
 
+def steps(address: str, values: Sequence[float], **props: Any) -> html.Node:
+    """A slider over a list of numbers, each as far from the next."""
+    data = {"data-values": html.to_json(list(values))}
+    return slider(address, 0, len(values) - 1, 1, **data, **props)
+
+
 def slider(address: str, least: float, most: float, step: float, **props: Any) -> html.Node:
     """A number on a line; `live=False` sets it when it is let go."""
     name = props.pop("id", address.replace(".", "-"))

@@ -130,25 +130,34 @@ class Looking:
 
     def __init__(self, bench: Any):
         self._bench = bench
-        self.marks: dict[str, str] = {}  # by key of the request: how its job stood, "" for none
+        self._marks: dict[str, str] = {}  # by key of the request: how its job stood, "" for none
+        self._known: set[str] = set()  # keys of requests whose result was there
         self.waits = False
+
+    @property
+    def marks(self) -> dict[str, str]:
+        """What may change what was drawn: a result that is there stays, whatever its jobs did."""
+        over = {key for key in self._known if not is_active(self._marks.get(key, ""))}
+        return {key: mark for key, mark in self._marks.items() if key not in over}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._bench, name)
 
     @property
     def jobs(self) -> "_LookingJobs":
-        return _LookingJobs(self._bench.jobs, self.marks)
+        return _LookingJobs(self._bench.jobs, self._marks)
 
     def cached(self, request: Any) -> Any:
         known = self._bench.cached(request)
         if known is None:
-            self.marks.setdefault(key_of(request), mark_of(self._bench.jobs.find(request)))
+            self._marks.setdefault(key_of(request), mark_of(self._bench.jobs.find(request)))
+        else:
+            self._known.add(key_of(request))
         return known
 
     def submit(self, request: Any) -> JobStatus:
         job = self._bench.submit(request)
-        self.marks[key_of(request)] = mark_of(job)
+        self._marks[key_of(request)] = mark_of(job)
         return job
 
     def status(self, model: str) -> Any:
@@ -178,6 +187,11 @@ def key_of(request: Any) -> str:
 def mark_of(job: JobStatus | None) -> str:
     """How far a job is; it changes whenever there is something else to show. "" for no job."""
     return "" if job is None else f"{job.id} {job.state} {job.done} {job.queued_before}"
+
+
+def is_active(mark: str) -> bool:
+    """Whether the job of this mark goes on."""
+    return " queued " in mark or " running " in mark
 
 
 def draw_part(

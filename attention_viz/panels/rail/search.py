@@ -78,25 +78,19 @@ def show_search(bench: Any, state: PageState) -> Any:
         job = bench.jobs.find(search_request(state))
     except BadInput:
         job = None
-    return draw_search(job, state)
+    return draw_search(job)
 
 
-def draw_search(job: JobStatus | None, state: PageState) -> Any:
+def draw_search(job: JobStatus | None) -> Any:
     """The line below the buttons."""
     if job is None:
-        return html.Span(_hint(state), className="muted")
+        return None
     if job.state == "failed":
         return html.Span(str(job.error), className="problem")
     result = found_so_far(job)
     if not job.is_over:
         return [draw_so_far(result), progress(job, "Searching", "sets", id="cancel-search")]
     return draw_found(result, was_cancelled=job.state == "cancelled")
-
-
-def _hint(state: PageState) -> str:
-    if state.objective == Objective.FLIP.value:
-        return "Finds a small set of heads without which that token wins."
-    return "Finds heads whose ablation moves the next token the most."
 
 
 def adopt(bench: Any, state: PageState, followed: list[str]) -> Outcome:

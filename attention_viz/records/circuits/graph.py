@@ -9,6 +9,7 @@ whose attention and MLP run in parallel have no edge from a layer's heads to its
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import SupportsIndex
 
 import numpy as np
 from jaxtyping import Bool
@@ -106,7 +107,7 @@ class Graph:
             )
         return place
 
-    def edge(self, writer: int, reader: int) -> EdgeId:
+    def edge(self, writer: SupportsIndex, reader: SupportsIndex) -> EdgeId:
         return EdgeId(self.writers[writer], *self.readers[reader])
 
     def mask(self, edges: Iterable[EdgeId]) -> Bool[np.ndarray, "writer reader"]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from attention_viz.exports.tables import attention_table
 from attention_viz.figures import palette
-from attention_viz.figures.attention import draw_map
+from attention_viz.figures.attention import FOLLOW, draw_map
 from attention_viz.panels.kit import html
 from attention_viz.panels.kit.acts import act_button
 from attention_viz.panels.kit.common import ask, card, empty, number
@@ -76,15 +76,8 @@ def show_maps(bench: Any, state: PageState) -> Any:
 
 
 def draw_one(maps: AttentionMaps, index: int, state: PageState) -> html.Node:
-    attention = state.attention
-    spec = draw_map(
-        maps,
-        index,
-        attention.show,
-        attention.threshold,
-        focus=attention.focus,
-        theme=palette.BOTH.name,
-    )
+    # The browser outlines the cell clicked and hides weak weights, without asking for the map.
+    spec = draw_map(maps, index, state.attention.show, theme=palette.BOTH.name, follow=FOLLOW)
     return html.Div(matrix(spec, f"map-{maps.request.heads[index]}"), className="map")
 
 

@@ -2,162 +2,95 @@
 
 from typing import Any
 
-import dash_cytoscape as cyto
-
 from attention_viz.exports.tables import comparison_table
-from attention_viz.figures.circuits.comparison import (
-    comparison_legend,
-    comparison_stylesheet,
-    draw_comparison,
-)
-from attention_viz.panels import ids
+from attention_viz.figures.circuits.comparison import comparison_legend, draw_compared
+from attention_viz.figures.palette import BOTH
 from attention_viz.panels.kit import html
-from attention_viz.panels.kit.common import ask, card, empty, explain, number, state_of, toast
-from attention_viz.panels.kit.files import csv_button, offer_csv
-from attention_viz.panels.kit.requests import circuit_request
+from attention_viz.panels.kit.acts import Act, Outcome, act_button
+from attention_viz.panels.kit.common import card, empty, explain, number
+from attention_viz.panels.kit.drawn import graph
+from attention_viz.panels.kit.files import csv_act, csv_button
+from attention_viz.panels.kit.parts import Part, place
 from attention_viz.panels.kit.tables import fold, table
-from attention_viz.panels.views.circuit.numbers import NOTHING, draw_sign
+from attention_viz.panels.views.circuit.drawing import graph_box, zoom_buttons
+from attention_viz.panels.views.circuit.known import find_circuit, need_circuit
+from attention_viz.panels.views.circuit.numbers import draw_sign
 from attention_viz.records.circuits.circuit import Circuit
 from attention_viz.records.circuits.comparison import CircuitComparison, compare_circuits
 from attention_viz.records.errors import AttentionVizError, BadInput
 from attention_viz.records.page import PageState
 
-_KEPT_FIELDS = ("theme", "view", "kept", "pinned", "hidden", "names", "groups")
+_NOT_KEPT = ("kept", "smallest", "side_lens", "pinned", "shape", "hidden", "names", "groups")
+_NOTHING = (
+    "Nothing kept yet.",
+    "Keep this circuit, then cut, score or import another: both are drawn in one graph.",
+)
 
 
-def layout() -> html.Div:
-    keep = html.Button(
+def layout() -> html.Node:
+    keep = act_button(
         "Keep this circuit",
-        id="compare-keep",
-        type="button",
+        "compare-keep",
         className="btn btn-sm",
         title="Then choose another: pairs, method, size, model settings, or an import",
     )
-    forget = html.Button(
-        "Forget it", id="compare-forget", type="button", className="btn btn-sm", hidden=True
-    )
-    graph = cyto.Cytoscape(
-        id="compare-graph",
-        elements=NOTHING,
-        stylesheet=comparison_stylesheet(),
-        layout={"name": "preset", "fit": True, "padding": 14},
-        minZoom=0.2,
-        maxZoom=1.25,
-        style={"width": "100%", "height": "360px"},
-        userZoomingEnabled=False,
-        boxSelectionEnabled=False,
-        autoungrabify=True,
-        responsive=True,
-    )
     return card(
         "Compare",
-        html.Div(id="compare-told"),
-        html.Div(
-            [
-                graph,
-                html.Div(id="compare-legend", className="circuit-legend"),
-                fold("Table: nodes and edges", html.Div(id="compare-table")),
-            ],
-            id="compare-box",
-            hidden=True,
+        place("compare-told"),
+        graph_box(
+            html.Div(zoom_buttons(can_widen=False), className="drawing-tools"),
+            place("compare-figure"),
         ),
+        fold("Table: nodes and edges", place("compare-table")),
         note="a circuit kept before with the one above",
-        tools=html.Span([keep, forget, csv_button("comparison", "Save the comparison as CSV")]),
+        tools=html.Span([keep, csv_button("comparison", "Save the comparison as CSV")]),
+        className="compare-card",
     )
 
 
-def register(app: Dash, workbench: Any) -> None:
-    offer_csv(app, "comparison", lambda state: comparison_table(_need(workbench, state)))
-
-    @app.callback(
-        Output(ids.PAGE, "data", allow_duplicate=True),
-        Output(ids.TOAST, "data", allow_duplicate=True),
-        Input("compare-keep", "n_clicks"),
-        Input("compare-forget", "n_clicks"),
-        State(ids.PAGE, "data"),
-        prevent_initial_call=True,
-    )
-    def keep(kept, forgot, page):
-        if not (kept or forgot):
-            return no_update, no_update
-        patch = Patch()
-        patch["kept"] = ""
-        if ctx.triggered_id == "compare-keep":
-            try:
-                state = state_of(page)
-                ask(workbench, circuit_request(state))
-                patch["kept"] = keep_state(state)
-            except AttentionVizError as error:
-                return no_update, toast(error)
-        return patch, no_update
-
-    @app.callback(
-        Output("compare-told", "children"),
-        Output("compare-graph", "elements"),
-        Output("compare-graph", "stylesheet"),
-        Output("compare-box", "hidden"),
-        Output("compare-legend", "children"),
-        Output("compare-table", "children"),
-        Output("compare-forget", "hidden"),
-        Input("circuit-shown", "data"),
-        Input(ids.CIRCUIT, "data"),
-        Input(ids.THEME, "data"),
-        State(ids.PAGE, "data"),
-        prevent_initial_call=True,
-    )
-    def draw(_shown, _circuit, _theme, page):
-        state = state_of(page)
-        if state.view != "circuit":
-            return (no_update,) * 7
-        return show_comparison(workbench, state)
-
-
-def keep_state(state: PageState) -> str:
-    """The page as a link, without what the circuit does not depend on."""
-    plain = PageState()
-    return state.change(**{name: getattr(plain, name) for name in _KEPT_FIELDS}).to_fragment()
-
-
-def show_comparison(workbench: Any, state: PageState) -> tuple:
-    """All that the card shows; see the outputs of its callback."""
-    styles = comparison_stylesheet(state.theme)
-    if not state.kept:
-        hint = "Keep this circuit, then cut, score or import another: both are drawn in one graph."
-        return empty("Nothing kept yet.", hint), NOTHING, styles, True, None, None, True
-    try:
-        found = compare(workbench, state)
-    except AttentionVizError as error:
-        return explain(error), NOTHING, styles, True, None, None, False
-    return (
-        html.P(_tell(found), className="verdict"),
-        draw_comparison(found, state.theme),
-        styles,
-        False,
-        html.Div(
-            [draw_sign(item) for item in comparison_legend(found, state.theme)],
-            className="legend-signs",
-        ),
-        table(*comparison_table(found), "Nodes and edges of both circuits"),
-        False,
-    )
-
-
-def compare(workbench: Any, state: PageState) -> CircuitComparison:
+def compare(bench: Any, state: PageState) -> CircuitComparison:
     """The circuit kept (left) and the one of the page (right). Raises BadInput for neither."""
-    left = ask(workbench, circuit_request(PageState.from_fragment(state.kept)))
-    known = workbench.cached(circuit_request(state))
-    if not isinstance(known, Circuit):
-        raise BadInput("The circuit above is not measured yet.", "Measure it first.")
-    return compare_circuits(left, known)
-
-
-def _need(workbench: Any, state: PageState) -> CircuitComparison:
-    if not state.kept:
+    if not state.circuit.kept:
         raise BadInput("No circuit was kept.", "Press Keep this circuit, then choose another.")
-    return compare(workbench, state)
+    left = find_circuit(bench, PageState.from_fragment(state.circuit.kept)).record
+    if not isinstance(left, Circuit):
+        raise BadInput("The circuit kept is not measured any more.", "Forget it, keep one anew.")
+    return compare_circuits(left, need_circuit(bench, state))
 
 
-def _tell(found: CircuitComparison) -> str:
+# Parts
+
+
+def show_told(bench: Any, state: PageState) -> Any:
+    if not state.circuit.kept:
+        return empty(*_NOTHING)
+    try:
+        told: Any = html.P(tell(compare(bench, state)), className="verdict")
+    except AttentionVizError as error:
+        told = explain(error)
+    return [told, act_button("Forget it", "compare-forget", className="btn btn-sm")]
+
+
+def show_figure(bench: Any, state: PageState) -> Any:
+    if not state.circuit.kept:
+        return None
+    try:
+        found = compare(bench, state)
+    except AttentionVizError:
+        return None  # the line above says why
+    signs = [draw_sign(item) for item in comparison_legend(found, BOTH.name)]
+    return [
+        graph(**draw_compared(found, BOTH.name)),
+        html.Div(signs, className="legend-signs circuit-legend"),
+    ]
+
+
+def show_table(bench: Any, state: PageState) -> Any:
+    found = compare(bench, state)
+    return table(*comparison_table(found), "Nodes and edges of both circuits")
+
+
+def tell(found: CircuitComparison) -> str:
     """How much the two have in common."""
     heads, edges = found.heads, found.edges
     told = (
@@ -169,3 +102,35 @@ def _tell(found: CircuitComparison) -> str:
     if found.correlation is not None:
         told += f" Correlation of the shared edges' scores: {number(found.correlation, 2)}."
     return told
+
+
+# Acts
+
+
+def keep_state(state: PageState) -> str:
+    """The page as a link, without what the circuit does not depend on."""
+    plain = PageState()
+    kept = {name: getattr(plain.circuit, name) for name in _NOT_KEPT}
+    bare = state.change(theme=plain.theme, view=plain.view).put("circuit", **kept)
+    return bare.to_fragment()
+
+
+def _keep(bench: Any, state: PageState, payload: dict[str, Any]) -> Outcome:
+    need_circuit(bench, state)
+    return Outcome(page=state.put("circuit", kept=keep_state(state)))
+
+
+def _forget(bench: Any, state: PageState, payload: dict[str, Any]) -> Outcome:
+    return Outcome(page=state.put("circuit", kept=""))
+
+
+PARTS = (
+    Part("compare-told", show_told, wave=1),
+    Part("compare-figure", show_figure, wave=1),
+    Part("compare-table", show_table, wave=1),
+)
+ACTS: dict[str, Act] = {
+    "compare-keep": _keep,
+    "compare-forget": _forget,
+    **csv_act("comparison", lambda bench, state: comparison_table(compare(bench, state))),
+}

@@ -3,14 +3,22 @@
 from typing import Any
 
 from attention_viz.figures.circuits.circuit_legend import difference_of
-from attention_viz.panels import ids
 from attention_viz.panels.kit import html
-from attention_viz.panels.kit.common import ask, number, state_of, toast
-from attention_viz.panels.kit.results import event_button
+from attention_viz.panels.kit.acts import Act, Outcome, act_button
+from attention_viz.panels.kit.common import ask, number
+from attention_viz.panels.kit.parts import Part
 from attention_viz.panels.kit.tables import facts, fold, table
-from attention_viz.panels.views.circuit.lines import at, edge_list, logits, node_button, signed
+from attention_viz.panels.views.circuit.known import shown_circuit
+from attention_viz.panels.views.circuit.lines import (
+    CHOSEN,
+    at,
+    edge_list,
+    logits,
+    node_button,
+    signed,
+)
 from attention_viz.panels.views.circuit.node import show_node
-from attention_viz.records.circuits.attribution import Direction, EdgePositionsRequest
+from attention_viz.records.circuits.attribution import Direction, EdgePositionsRequest, Method
 from attention_viz.records.circuits.circuit import (
     Circuit,
     CircuitEdge,
@@ -19,11 +27,11 @@ from attention_viz.records.circuits.circuit import (
     CutRequest,
 )
 from attention_viz.records.circuits.edge import EdgeId, Via
-from attention_viz.records.errors import AttentionVizError
+from attention_viz.records.errors import AttentionVizError, BadInput
 from attention_viz.records.page import PageState
+from attention_viz.records.page.checks import MOST_GIVEN
 
 _MOST_POSITIONS = 8
-_EXACT_ASKED = "circuit-exact-asked"  # {edge: "L0H1->L2H3.K", at: ms}
 _INPUT = {
     Via.Q: "its queries only",
     Via.K: "its keys only",
@@ -31,29 +39,13 @@ _INPUT = {
 }
 
 
-def stores() -> list[dcc.Store]:
-    """What the view has to hold for the detail's buttons."""
-    return [dcc.Store(id=_EXACT_ASKED)]
-
-
-def register(app: Dash, workbench: Any) -> None:
-    @app.callback(
-        Output(ids.PAGE, "data", allow_duplicate=True),
-        Output(ids.TOAST, "data", allow_duplicate=True),
-        Input(_EXACT_ASKED, "data"),
-        State(ids.PAGE, "data"),
-        prevent_initial_call=True,
-    )
-    def measure_exactly(asked, page):
-        try:
-            edge = str(EdgeId.parse(str((asked or {}).get("edge"))))
-            if edge in state_of(page).exact:
-                return no_update, no_update
-        except AttentionVizError as error:
-            return no_update, toast(error)
-        change = Patch()
-        change["exact"].append(edge)
-        return change, no_update
+def show_detail(bench: Any, state: PageState) -> Any:
+    """Of the part that was clicked, or of the whole circuit."""
+    circuit = shown_circuit(bench, state)
+    if circuit is None:
+        return None
+    part = find_part(circuit, state.local(CHOSEN))
+    return [show_part(bench, state, circuit, part), show_positions(bench, circuit, part)]
 
 
 def find_part(circuit: Circuit, clicked: Any) -> CircuitNode | CircuitEdge | None:
@@ -71,8 +63,8 @@ def find_part(circuit: Circuit, clicked: Any) -> CircuitNode | CircuitEdge | Non
 
 
 def show_part(
-    workbench: Any, state: PageState, circuit: Circuit, part: CircuitNode | CircuitEdge | None
-) -> html.Div:
+    bench: Any, state: PageState, circuit: Circuit, part: CircuitNode | CircuitEdge | None
+) -> html.Node:
     """Its numbers; of the whole circuit where nothing was clicked. A node is measured now."""
     if part is None:
         shown = _show_whole(circuit)
@@ -83,13 +75,11 @@ def show_part(
     elif part.kind == "output":
         shown = _show_output(state, circuit, part)
     else:
-        shown = show_node(workbench, state, circuit, part)
+        shown = show_node(bench, state, circuit, part)
     return html.Div(shown, className="detail")
 
 
 def _show_whole(circuit: Circuit) -> list[Any]:
-    causal = circuit.causal_edges
-    exact = sum(edge.is_exact for edge in causal)
     mlps = sum(node.kind == "mlp" for node in circuit.nodes)
     pairs = [("pairs", f"{circuit.pairs}, numbers are means")] if circuit.pairs > 1 else []
     return [
@@ -98,9 +88,7 @@ def _show_whole(circuit: Circuit) -> list[Any]:
             *pairs,
             ("heads", str(len(circuit.heads))),
             *([("MLPs", str(mlps))] if mlps else []),
-            ("edges measured", str(exact)),
-            *([("edges estimated", str(len(causal) - exact))] if exact < len(causal) else []),
-            ("runs", f"{circuit.evaluations:,}"),
+            *_effort(circuit),
             ("took", f"{number(circuit.seconds, 2)} s"),
         ),
         html.P(
@@ -109,7 +97,24 @@ def _show_whole(circuit: Circuit) -> list[Any]:
     ]
 
 
-def _difference(circuit: Circuit) -> html.Dl:
+def _effort(circuit: Circuit) -> list[tuple[str, str]]:
+    """What was measured and what estimated, each with what it took."""
+    causal = circuit.causal_edges
+    exact = sum(edge.is_exact for edge in causal)
+    told = []
+    if exact or not causal:
+        told += [("edges measured", str(exact)), ("runs", f"{circuit.evaluations:,}")]
+    if exact < len(causal):
+        scores = circuit.request.attribution
+        steps = scores.steps if scores.method is Method.EAP_IG else 1
+        told += [
+            ("edges estimated", f"{len(causal) - exact}, {scores.label}"),
+            ("backward passes", f"{steps * circuit.pairs:,}"),
+        ]
+    return told
+
+
+def _difference(circuit: Circuit) -> html.Node:
     rows = [(f"logit {difference_of(circuit)}, clean", logits(circuit.baseline))]
     if isinstance(circuit.request, CircuitRequest) or circuit.ablated is not None:
         rows.append(("all these heads ablated", logits(circuit.ablated)))
@@ -162,14 +167,14 @@ def _show_edge(state: PageState, circuit: Circuit, edge: CircuitEdge) -> list[An
     return [html.H4(ends), html.P(told), _compared(circuit, edge), _exact_button(circuit, edge)]
 
 
-def show_positions(workbench: Any, circuit: Circuit, part: CircuitNode | CircuitEdge | None) -> Any:
+def show_positions(bench: Any, circuit: Circuit, part: CircuitNode | CircuitEdge | None) -> Any:
     """Of an estimated edge, where the writer's result is read: its parts, the greatest first."""
     request, edge = circuit.request, part
     is_estimate = isinstance(edge, CircuitEdge) and not edge.is_exact
     if not is_estimate or not isinstance(request, CutRequest):
         return None
     try:
-        found = ask(workbench, EdgePositionsRequest(request.attribution))
+        found = ask(bench, EdgePositionsRequest(request.attribution))
     except AttentionVizError as error:
         return html.P(error.message, className="note")
     parts = found.scores[(slice(None), *circuit.graph.index(circuit.edge_id(edge)))]
@@ -260,10 +265,25 @@ def _compared(circuit: Circuit, edge: CircuitEdge) -> Any:
 def _exact_button(circuit: Circuit, edge: CircuitEdge) -> Any:
     if edge.is_exact:
         return None
-    return event_button(
+    return act_button(
         "Measure exactly",
-        _EXACT_ASKED,
+        "circuit-exact",
         {"edge": str(circuit.edge_id(edge))},
         className="btn btn-sm",
         title="Run the model with this path patched",
     )
+
+
+def _measure_exactly(bench: Any, state: PageState, payload: dict[str, Any]) -> Outcome:
+    """The page with one more edge that is to be measured."""
+    edge = str(EdgeId.parse(str(payload.get("edge"))))
+    exact = state.circuit.exact
+    if edge in exact:
+        return Outcome()
+    if len(exact) >= MOST_GIVEN:
+        raise BadInput(f"A page measures at most {MOST_GIVEN} edges exactly.", "Cut fewer edges.")
+    return Outcome(page=state.put("circuit", exact=(*exact, edge)))
+
+
+PARTS = (Part("circuit-detail", show_detail),)
+ACTS: dict[str, Act] = {"circuit-exact": _measure_exactly}

@@ -1,6 +1,5 @@
 """Names and edges of a circuit's parts as the detail shows them; a click opens that part."""
 
-import json
 from typing import Any
 
 from attention_viz.figures.escape import visible
@@ -10,6 +9,7 @@ from attention_viz.records.circuits.circuit import Circuit, CircuitEdge, Circuit
 from attention_viz.records.circuits.edge import Via
 from attention_viz.records.page import PageState
 
+CHOSEN = "circuit"  # in the page's local choices: the part whose detail is shown
 _MOST = 10  # edges of a list at first; the others are folded
 
 
@@ -32,9 +32,9 @@ def named(circuit: Circuit, state: PageState, node_id: str) -> Any:
     return own if alias is None else html.Span([own, alias])
 
 
-def given_name(state: PageState, node_id: str) -> html.Span | None:
+def given_name(state: PageState, node_id: str) -> html.Node | None:
     """What a person called the node."""
-    given = visible(dict(state.names).get(node_id, "").strip())
+    given = visible(dict(state.circuit.names).get(node_id, "").strip())
     return html.Span(f" “{given}”", className="given-name") if given else None
 
 
@@ -44,7 +44,7 @@ def _own_name(node: CircuitNode) -> Any:
     return "the logits" if node.kind == "output" else node.label
 
 
-def node_button(circuit: Circuit, state: PageState, node_id: str) -> html.Button:
+def node_button(circuit: Circuit, state: PageState, node_id: str) -> html.Node:
     """A node's name; a click opens it."""
     return html.Button(
         named(circuit, state, node_id),
@@ -61,26 +61,41 @@ def edge_list(title: str, edges: list[CircuitEdge], circuit: Circuit, state: Pag
         return html.P(f"{title}: nothing in this circuit", className="note")
     ordered = sorted(edges, key=lambda e: (not e.via.is_causal, -abs(e.value)))
     is_in = title in ("reads from", "written by")
-    items = [
-        html.Li(_line(edge, edge.source if is_in else edge.target, circuit, state))
-        for edge in ordered
-    ]
-    heading = [html.Span(title, className="list-title"), html.Ul(items[:_MOST])]
-    rest = items[_MOST:]
+
+    def listed(some: list[CircuitEdge]) -> html.Node:
+        ends = [(edge, edge.source if is_in else edge.target) for edge in some]
+        return html.Ul([html.Li(_line(edge, other, circuit, state)) for edge, other in ends])
+
+    first = [edge for edge in ordered if _is_worth_a_line(edge)][:_MOST]
+    rest = [edge for edge in ordered if edge not in first]
+    parts = [html.Span(title, className="list-title"), listed(first)]
     if rest:
-        heading.append(html.Details([html.Summary(f"{len(rest)} weaker ones"), html.Ul(rest)]))
-    return html.Div(heading, className="edge-list")
+        parts.append(html.Details([html.Summary(f"{len(rest)} weaker ones"), listed(rest)]))
+    return html.Div(parts, className="edge-list")
 
 
-def _line(edge: CircuitEdge, other: str, circuit: Circuit, state: PageState) -> html.Button:
+def _is_worth_a_line(edge: CircuitEdge) -> bool:
+    """What rounds to 0 in the list is folded."""
+    return float(_value(edge).replace("−", "-")) != 0
+
+
+def _value(edge: CircuitEdge) -> str:
+    return signed(edge.value) if edge.via.is_causal else number(edge.value, 2)
+
+
+def _line(edge: CircuitEdge, other: str, circuit: Circuit, state: PageState) -> html.Node:
     """An edge by its other end; a click opens it."""
-    value = signed(edge.value) if edge.via.is_causal else number(edge.value, 2)
     row = "" if edge.position is None else f", from {circuit.tokens.labels[edge.position]}"
     via = f" by its {edge.via.value}" if edge.via in (Via.Q, Via.K, Via.V) else ""
     way = "" if edge.is_exact else ", estimated"
     place = {"source": edge.source, "target": edge.target, "via": edge.via.value}
     return html.Button(
-        [named(circuit, state, other), f"{via} ", html.B(value), f" {edge.via.unit}{row}{way}"],
+        [
+            named(circuit, state, other),
+            f"{via} ",
+            html.B(_value(edge)),
+            f" {edge.via.unit}{row}{way}",
+        ],
         type="button",
         className="edge-line",
         title="Show this edge",
@@ -90,7 +105,7 @@ def _line(edge: CircuitEdge, other: str, circuit: Circuit, state: PageState) -> 
 
 def _opens(part: dict[str, Any]) -> dict[str, str]:
     """What the browser reads off a button that opens a part."""
-    return {"data-part": json.dumps(part)}
+    return {"data-choose": html.to_json({CHOSEN: part})}
 
 
 def at(circuit: Circuit, position: int) -> list[Any]:

@@ -5,9 +5,11 @@ from typing import Any
 
 from attention_viz.figures import palette
 from attention_viz.figures.circuits.node import draw_pattern
+from attention_viz.figures.palette import BOTH
 from attention_viz.panels.kit import html
 from attention_viz.panels.kit.common import ask, explain, head_chip, number, token_text
-from attention_viz.panels.kit.tables import facts, figure, fold
+from attention_viz.panels.kit.drawn import matrix
+from attention_viz.panels.kit.tables import facts, fold
 from attention_viz.panels.views.circuit.lines import edge_list, given_name, logits, named, signed
 from attention_viz.records.circuits.circuit import Circuit, CircuitNode, CircuitRequest
 from attention_viz.records.circuits.node import NodeDetail, NodeRequest, WrittenToken
@@ -16,7 +18,6 @@ from attention_viz.records.circuits.roles import HeadRole, RoleEvidence, SeenWei
 from attention_viz.records.errors import AttentionVizError
 from attention_viz.records.page import PageState
 
-_MAP = 250  # px of the small attention map
 _SEEN = 4  # keys named beside the map
 
 
@@ -28,31 +29,27 @@ def node_request(circuit: Circuit, node: CircuitNode) -> NodeRequest:
     return NodeRequest(pairs, node.id, request.ablation)
 
 
-def show_node(workbench: Any, state: PageState, circuit: Circuit, node: CircuitNode) -> list[Any]:
+def show_node(bench: Any, state: PageState, circuit: Circuit, node: CircuitNode) -> list[Any]:
     """All that is known of a node that writes; what can't be measured is said in its place."""
     try:
-        detail = ask(workbench, node_request(circuit, node))
+        detail = ask(bench, node_request(circuit, node))
     except AttentionVizError as error:
         return [
             _title(state, circuit, node),
             explain(error),
-            facts(
-                ("direct contribution", logits(node.contribution)), *_about(circuit, node, state)
-            ),
+            facts(("direct contribution", logits(node.contribution)), *_about(circuit, node)),
             *_known(circuit, node, state),
         ]
     return [
         _title(state, circuit, node),
-        facts(*_numbers(circuit, node, detail), *_about(circuit, node, state)),
+        facts(*_numbers(circuit, node, detail), *_about(circuit, node)),
         _first_pair(circuit, detail),
-        html.Div(
-            [_map(detail, state.theme), _written(detail, state.theme)], className="node-columns"
-        ),
+        html.Div([_map(detail), _written(detail)], className="node-columns"),
         *_known(circuit, node, state),
     ]
 
 
-def _title(state: PageState, circuit: Circuit, node: CircuitNode) -> html.H4:
+def _title(state: PageState, circuit: Circuit, node: CircuitNode) -> html.Node:
     if node.head is not None:
         return html.H4(["Head ", head_chip(node.head), given_name(state, node.id)])
     about = " the embeddings of the prompt's tokens" if node.kind == "input" else None
@@ -68,11 +65,11 @@ def _numbers(circuit: Circuit, node: CircuitNode, detail: NodeDetail) -> list[tu
     return [("direct contribution", logits(own)), (ablated, logits(detail.effect))]
 
 
-def _about(circuit: Circuit, node: CircuitNode, state: PageState) -> list[tuple[str, Any]]:
+def _about(circuit: Circuit, node: CircuitNode) -> list[tuple[str, Any]]:
     """What the circuit knows of a head besides its edges."""
     if node.head is None:
         return []
-    known: list[tuple[str, Any]] = [("role", _role(node, state.theme))]
+    known: list[tuple[str, Any]] = [("role", _role(node))]
     if node.position is not None:
         known.append(("matters most at", circuit.tokens.labels[node.position]))
     return known
@@ -102,7 +99,7 @@ def _known(circuit: Circuit, node: CircuitNode, state: PageState) -> list[Any]:
 # What it writes
 
 
-def _written(detail: NodeDetail, theme: str) -> html.Div:
+def _written(detail: NodeDetail) -> html.Node:
     """The tokens it promotes and suppresses, on one scale."""
     if not detail.promoted:
         why = (
@@ -112,15 +109,15 @@ def _written(detail: NodeDetail, theme: str) -> html.Div:
     both = (*detail.promoted, *detail.suppressed)
     most = max(abs(each.logits) for each in both) or 1.0
     rankings = [
-        _ranking("promotes", detail.promoted, most, theme),
-        _ranking("suppresses", detail.suppressed, most, theme),
+        _ranking("promotes", detail.promoted, most),
+        _ranking("suppresses", detail.suppressed, most),
     ]
     return html.Div(rankings, className="node-tokens")
 
 
-def _ranking(title: str, tokens: Sequence[WrittenToken], most: float, theme: str) -> html.Div:
+def _ranking(title: str, tokens: Sequence[WrittenToken], most: float) -> html.Node:
     about = "Its direct write to the logits at the read-out, compared with the mean token"
-    rows = [_row(each, most, theme) for each in tokens]
+    rows = [_row(each, most) for each in tokens]
     return html.Div(
         [
             html.H5([title, html.Small(" logits")], title=about),
@@ -129,8 +126,8 @@ def _ranking(title: str, tokens: Sequence[WrittenToken], most: float, theme: str
     )
 
 
-def _row(written: WrittenToken, most: float, theme: str) -> html.Div:
-    colour = palette.see_through(palette.sign_colour(written.logits, theme), 0.55)
+def _row(written: WrittenToken, most: float) -> html.Node:
+    colour = palette.see_through(palette.sign_colour(written.logits, BOTH.name), 0.55)
     width = f"{100 * abs(written.logits) / most:.1f}%"
     bar = html.B(style={"width": width, "background": colour})
     return html.Div(
@@ -146,7 +143,7 @@ def _row(written: WrittenToken, most: float, theme: str) -> html.Div:
 # Where it looks
 
 
-def _map(detail: NodeDetail, theme: str) -> Any:
+def _map(detail: NodeDetail) -> Any:
     if detail.pattern is None:
         return None
     row = detail.pattern[detail.position]
@@ -154,30 +151,29 @@ def _map(detail: NodeDetail, theme: str) -> Any:
     told: list[Any] = [_label(detail, detail.position), " (outlined) looks at "]
     for key in seen:
         told += [_label(detail, key), f" {number(row[key], 2)} "]
-    drawn = figure("circuit-map", figure=draw_pattern(detail, theme, _MAP))
     return html.Div(
         [
             html.H5(["attention", html.Small(" rows look at columns")]),
-            html.Div(drawn, className="scroll-x"),
+            matrix(draw_pattern(detail, BOTH.name), "circuit-map"),
             html.P(told, className="note"),
         ],
         className="node-map",
     )
 
 
-def _label(detail: NodeDetail, position: int) -> html.Code:
+def _label(detail: NodeDetail, position: int) -> html.Node:
     return token_text(detail.tokens.items[position], label=detail.tokens.labels[position])
 
 
 # What it is for
 
 
-def _role(node: CircuitNode, theme: str) -> Any:
+def _role(node: CircuitNode) -> Any:
     """The role with its colour and score; "not measured" of a head without one."""
     if node.role is None:
         return "not measured"
     role = node.role
-    mark = html.I(className="sign dot", style={"color": palette.role_colour(role.role, theme)})
+    mark = html.I(className="sign dot", style={"color": palette.role_colour(role.role, BOTH.name)})
     score = "" if role.score is None else f" {number(role.score, 2)}"
     return html.Span([mark, f" {role.role.value}", score], title=role.role.about)
 
@@ -190,7 +186,7 @@ def _why(role: HeadRole | None) -> Any:
     return fold("Evidence of its role, and all scores", *evidence, _scores(role))
 
 
-def _scores(role: HeadRole) -> html.Dl:
+def _scores(role: HeadRole) -> html.Node:
     pairs = [
         (html.Span(f"{each.value} score", title=each.about), number(score, 2))
         for each, score in role.scores
@@ -198,7 +194,7 @@ def _scores(role: HeadRole) -> html.Dl:
     return facts(*pairs)
 
 
-def _evidence(evidence: RoleEvidence) -> html.Div:
+def _evidence(evidence: RoleEvidence) -> html.Node:
     numbers = [
         html.Li([f"{each.label} ", html.B(number(each.value, 3)), f" {each.unit}"])
         for each in evidence.numbers

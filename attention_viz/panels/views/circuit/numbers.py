@@ -1,26 +1,26 @@
-"""Small things that the views of a circuit share."""
+"""Small things that the parts of the circuit view share."""
 
 from attention_viz.panels.kit import html
 from attention_viz.records.circuits.circuit import Circuit
-
-# Cytoscape zooms to infinity when it fits an empty graph, and never comes back.
-NOTHING = [
-    {"data": {"id": "nothing", "label": ""}, "position": {"x": 0, "y": 0}, "classes": "guide"}
-]
+from attention_viz.records.page import PageState
 
 
-def draw_sign(item: dict[str, str]) -> html.Span:
-    """A sign of a legend."""
+def draw_sign(item: dict[str, str], text: str | None = None) -> html.Node:
+    """A sign of a legend, with its text or another one."""
     mark = html.I(className=f"sign {item['mark']}", style={"color": item["colour"]})
-    return html.Span([mark, item["text"]], className="legend-item")
+    return html.Span([mark, item["text"] if text is None else text], className="legend-item")
 
 
 def strongest_edge(circuit: Circuit) -> float:
-    """The greatest size of a measured edge, logits; 0 where there is none."""
-    return max((abs(edge.value) for edge in circuit.edges if edge.via.is_causal), default=0.0)
+    """The greatest size of a causal edge, logits; 0 where there is none."""
+    return max((abs(edge.value) for edge in circuit.causal_edges), default=0.0)
 
 
-def smallest_of(circuit: Circuit, share: float | None) -> float:
-    """The least size (logits) of an edge that is drawn: a share of the strongest."""
-    is_share = isinstance(share, int | float) and 0 <= share <= 1
-    return (share if is_share else 0.0) * strongest_edge(circuit)
+def smallest_of(circuit: Circuit, state: PageState) -> float:
+    """The least size (logits) of an edge that the page draws: a share of the strongest."""
+    return state.circuit.smallest * strongest_edge(circuit)
+
+
+def count_of(count: int, what: str) -> str:
+    """ "1 pair", "1,200 pairs"."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

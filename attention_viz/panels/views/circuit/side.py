@@ -1,30 +1,24 @@
 """Beside the graph: logit lens, top tokens, and what each component writes by itself."""
 
+from dataclasses import dataclass
 from typing import Any
 
-import plotly.graph_objects as go
-from attention_viz.panels.frame.mirror import mirror, watch
-
+from attention_viz.exports.tables import contributions_table
 from attention_viz.figures.circuits.circuit import draw_contributions
 from attention_viz.figures.lens import draw_lens
-from attention_viz.panels import ids
+from attention_viz.figures.palette import BOTH
 from attention_viz.panels.kit import html
-from attention_viz.panels.kit.common import ask, card, empty, explain, number, state_of
+from attention_viz.panels.kit.acts import Act
+from attention_viz.panels.kit.common import ask, card, empty, number
 from attention_viz.panels.kit.controls import segments
-from attention_viz.panels.kit.files import csv_button
+from attention_viz.panels.kit.drawn import matrix, plot
+from attention_viz.panels.kit.files import csv_act, csv_button
+from attention_viz.panels.kit.lens import measure_ablated, observe
+from attention_viz.panels.kit.parts import Part, place
 from attention_viz.panels.kit.ranking import ranking
-from attention_viz.panels.kit.requests import (
-    ablation_request,
-    circuit_only_request,
-    circuit_request,
-    lens_request,
-    prediction_request,
-)
-from attention_viz.panels.kit.results import recall
-from attention_viz.panels.kit.tables import figure, room, width_of
-from attention_viz.panels.views.circuit.source import first_question
-from attention_viz.panels.views.lens.lens import keep_read_out_visible, measure_ablated
-from attention_viz.panels.views.lens.sentence import observe
+from attention_viz.panels.kit.requests import ablation_request, lens_request, prediction_request
+from attention_viz.panels.views.circuit.known import first_question, need_circuit, shown_circuit
+from attention_viz.panels.views.circuit.requests import circuit_only_request
 from attention_viz.records.ablation import AblationResult, Prediction
 from attention_viz.records.circuits.circuit import Circuit
 from attention_viz.records.circuits.faithfulness import CircuitLensRequest
@@ -32,190 +26,136 @@ from attention_viz.records.errors import AttentionVizError, BadInput
 from attention_viz.records.lens import LogitLens
 from attention_viz.records.page import PageState
 
-_ROOM = 420  # px for the lens, until the browser has said how many there are
-_BAR, _EDGE = 48, 6  # px beside the lens, with and without a colour bar
 _MOST_BARS = 12
 _TOP = 6
 _RUNS = {"clean": "clean", "ablated": "its heads ablated", "circuit": "circuit only"}
-_LOOK = "circuit-lens-look"
+_TOLD = (
+    "What each component writes straight to the logits, the final norm's scale held fixed. "
+    "All of them and the unembedding bias add up to the clean logit difference."
+)
 
 
-def layout() -> html.Div:
-    runs = segments("circuit-lens-run", _RUNS, "clean")
+def layout() -> html.Node:
+    runs = segments("circuit.side_lens", _RUNS, "Of which run the lens is")
     lens = card(
         "Logit lens",
         html.Div(runs, className="controls"),
-        html.Div(
-            html.Div(figure("circuit-lens"), id="circuit-lens-box", hidden=True),
-            className="scroll-x",
-            **{"data-room": "circuit-room"},
-        ),
-        html.Div(id="circuit-lens-text"),
+        place("circuit-lens"),
+        place("circuit-lens-told"),
         note="stronger: more probable",
     )
-    top = card("Top tokens", html.Div(id="circuit-top"), note=html.Span(id="circuit-top-note"))
+    top = card(
+        "Top tokens",
+        place("circuit-top"),
+        note=html.Span(id="circuit-top-note", **{"data-part": "circuit-top-note"}),
+    )
     bars = card(
         "Direct contributions",
-        html.Div(figure("circuit-bars"), id="circuit-bars-box", hidden=True),
-        html.Div(id="circuit-bars-text"),
+        place("circuit-bars"),
         note="to the logit difference",
         tools=csv_button("contributions", "Save all contributions as CSV"),
     )
-    return html.Div(
-        [lens, top, bars, room("circuit-room", _ROOM), dcc.Store(id=_LOOK)], className="view-side"
-    )
+    return html.Div([lens, top, bars], className="view-side")
 
 
-def register(app: Dash, workbench: Any) -> None:
-    keep_read_out_visible(app, "circuit-lens")
-    mirror(app, "circuit-lens-run", "side_lens")
-    watch(app, _LOOK, "side_lens")
-    _register_lens(app, workbench)
-    _register_top(app, workbench)
-    _register_bars(app, workbench)
+@dataclass(frozen=True)
+class Beside:
+    """The page as these views ask it, and the circuit where one was cut or imported."""
+
+    state: PageState
+    circuit: Circuit | None = None
 
 
-def _inputs() -> list[Input]:
-    names = (ids.VIEW, ids.QUESTION, ids.HEADS, ids.ABLATION, ids.THEME, "circuit-shown")
-    return [Input(name, "data") for name in names]
-
-
-def aside(workbench: Any, state: PageState) -> tuple[PageState, Circuit | None]:
-    """The page as these views ask it, and the circuit where one was cut or imported.
-
-    Beside such a circuit the question is its first pair's, and what is ablated are its heads.
-    """
-    if state.source == "heads":
-        return state, None
-    question = first_question(workbench, state)
-    circuit = workbench.cached(circuit_request(state))
-    heads = circuit.heads if isinstance(circuit, Circuit) else ()
-    kind = state.edge_kind
+def aside(bench: Any, state: PageState) -> Beside:
+    """Beside a circuit of edges the question is its first pair's, its heads are ablated."""
+    if state.circuit.source == "heads":
+        return Beside(state)
+    question = first_question(bench, state)
+    circuit = shown_circuit(bench, state)
     asked = state.change(
         prompt=question.prompt,
         counterfactual=question.counterfactual or "",
         position=question.position,
         answer=question.answer,
         distractor=question.distractor,
-        heads=tuple(str(head) for head in heads),
-        kind=kind,
+        heads=() if circuit is None else tuple(str(head) for head in circuit.heads),
+        kind=state.circuit.edge_kind,
     )
-    return asked, circuit if isinstance(circuit, Circuit) else None
+    return Beside(asked, circuit)
 
 
-def _register_lens(app: Dash, workbench: Any) -> None:
-    @app.callback(
-        Output("circuit-lens", "figure"),
-        Output("circuit-lens-box", "hidden"),
-        Output("circuit-lens-text", "children"),
-        *_inputs(),
-        Input(_LOOK, "data"),
-        Input("circuit-room", "data"),
-        State(ids.PAGE, "data"),
-        prevent_initial_call=True,
-    )
-    def draw(view, _question, _heads, _ablation, _theme, _shown, _look, width, page):
-        return (
-            show_lens(workbench, state_of(page), width) if view == "circuit" else (no_update,) * 3
-        )
+# Parts
 
 
-def _register_top(app: Dash, workbench: Any) -> None:
-    @app.callback(
-        Output("circuit-top", "children"),
-        Output("circuit-top-note", "children"),
-        *_inputs(),
-        State(ids.PAGE, "data"),
-        prevent_initial_call=True,
-    )
-    def rank(view, _question, _heads, _ablation, _theme, _shown, page):
-        return show_top(workbench, state_of(page)) if view == "circuit" else (no_update,) * 2
+def show_lens(bench: Any, state: PageState) -> Any:
+    beside = aside(bench, state)
+    lens = lens_of(bench, state, beside)
+    # Another prompt's positions are not this page's: there a click means nothing.
+    click = {} if state.circuit.asks_own_pairs else None
+    spec = draw_lens(lens, BOTH.name, click=click, colour_bar=False)
+    return matrix(spec, "circuit-lens-map")
 
 
-def _register_bars(app: Dash, workbench: Any) -> None:
-    @app.callback(
-        Output("circuit-bars", "figure"),
-        Output("circuit-bars-box", "hidden"),
-        Output("circuit-bars-text", "children"),
-        Input("circuit-shown", "data"),
-        State(ids.PAGE, "data"),
-        prevent_initial_call=True,
-    )
-    def draw(shown, page):
-        state = state_of(page)
-        if state.view != "circuit":
-            return (no_update,) * 3
-        found, _ = recall(workbench, circuit_request(state), (shown or {}).get("job"))
-        return show_contributions(found.record, state.theme)
-
-
-def show_lens(workbench: Any, state: PageState, width: int | None = None) -> tuple:
-    """Figure, whether it is hidden, and the sentences (or why there is nothing)."""
+def show_lens_told(bench: Any, state: PageState) -> Any:
+    """What the lens says in sentences; the map says why there are none."""
     try:
-        asked, circuit = aside(workbench, state)
-        clean = ask(workbench, lens_request(asked))
-        shown = _lens_of(workbench, state, asked, circuit, clean)
-    except AttentionVizError as error:
-        return no_update, True, explain(error)
-    drawn = draw_narrow(shown, state.theme, width_of(width, _ROOM))
-    return drawn, False, observe(clean, measure_ablated(workbench, asked, clean))
+        asked = aside(bench, state).state
+        clean = ask(bench, lens_request(asked))
+    except AttentionVizError:
+        return None
+    return observe(clean, measure_ablated(bench, asked, clean))
 
 
-def _lens_of(
-    workbench: Any,
-    state: PageState,
-    asked: PageState,
-    circuit: Circuit | None,
-    clean: LogitLens,
-) -> LogitLens:
+def lens_of(bench: Any, state: PageState, beside: Beside) -> LogitLens:
     """The lens of the run chosen. Raises BadInput where there is no such run."""
-    if state.side_lens == "clean":
+    if state.circuit.side_lens == "circuit":
+        if beside.circuit is None or not beside.circuit.edge_ids:
+            raise BadInput(
+                "Circuit only is for circuits of edges.",
+                "Choose Edge scores or Import above the graph, or another run here.",
+            )
+        return ask(bench, CircuitLensRequest(circuit_only_request(state, beside.circuit)))
+    clean = ask(bench, lens_request(beside.state))
+    if state.circuit.side_lens == "clean":
         return clean
-    if not asked.heads:
+    if not beside.state.heads:
         raise BadInput("No heads are ablated.", "Pick heads, or choose the clean run.")
-    if state.side_lens == "ablated":
-        found = measure_ablated(workbench, asked, clean)
-        if found is None:
-            raise BadInput("These heads can't be ablated so.", "Choose another intervention.")
-        return found
-    if circuit is None or not circuit.edge_ids:
-        raise BadInput(
-            "Circuit only is for circuits of edges.",
-            "Choose Edge scores or Import above the graph, or another run here.",
-        )
-    return ask(workbench, CircuitLensRequest(circuit_only_request(state, circuit)))
+    found = measure_ablated(bench, beside.state, clean)
+    if found is None:
+        raise BadInput("These heads can't be ablated so.", "Choose another intervention.")
+    return found
 
 
-def draw_narrow(lens: LogitLens, theme: str, width: int) -> go.Figure:
-    """The lens without its colour bar, whose room the tokens need here; the hover has numbers."""
-    drawn = draw_lens(lens, theme, width=width + _BAR)
-    drawn.update_traces(showscale=False, selector={"type": "heatmap"})
-    saved = drawn.layout.margin.r - _EDGE
-    return drawn.update_layout(width=drawn.layout.width - saved, margin_r=_EDGE)
-
-
-def show_top(workbench: Any, state: PageState) -> tuple:
+def show_top(bench: Any, state: PageState) -> Any:
     """The next tokens: clean, with the heads ablated, and of a cut circuit alone."""
+    beside = aside(bench, state)
+    if not beside.state.heads:
+        return draw_top(ask(bench, prediction_request(beside.state)))
+    result: AblationResult = ask(bench, ablation_request(beside.state))
+    alone = None
+    if beside.circuit is not None and beside.circuit.edge_ids:
+        alone = ask(bench, circuit_only_request(state, beside.circuit))
+    return draw_top(result.clean, result.ablated, alone)
+
+
+def show_top_note(bench: Any, state: PageState) -> Any:
+    """Of which runs the tokens are."""
     try:
-        asked, circuit = aside(workbench, state)
-        if not asked.heads:
-            return draw_top(ask(workbench, prediction_request(asked))), "clean run"
-        result: AblationResult = ask(workbench, ablation_request(asked))
-        alone = None
-        if circuit is not None and circuit.edge_ids:
-            alone = ask(workbench, circuit_only_request(state, circuit))
-    except AttentionVizError as error:
-        return explain(error), ""
-    note = f"KL {number(result.kl, 2)} nats, {result.request.ablation.label} ablation of all"
-    if circuit is not None:
-        which = "first pair; " if circuit.pairs > 1 else ""
-        note = f"{which}{result.request.ablation.label}"
-    return draw_top(result.clean, result.ablated, alone), note
+        beside = aside(bench, state)
+        if not beside.state.heads:
+            return "clean run"
+        result: AblationResult = ask(bench, ablation_request(beside.state))
+    except AttentionVizError:
+        return None  # the tokens' place says why
+    label = result.request.ablation.label
+    if beside.circuit is None:
+        return f"KL {number(result.kl, 2)} nats, {label} ablation of all"
+    return f"first pair; {label}" if beside.circuit.pairs > 1 else label
 
 
 def draw_top(
     clean: Prediction, ablated: Prediction | None = None, alone: Prediction | None = None
-) -> html.Div:
+) -> html.Node:
     columns = [html.Div([html.H4("clean"), ranking(clean.top, _TOP)])]
     if ablated is not None:
         title = "ablated" if alone is None else "its heads ablated"
@@ -225,14 +165,23 @@ def draw_top(
     return html.Div(columns, className="two-rankings")
 
 
-def show_contributions(circuit: Any, theme: str) -> tuple:
-    """Figure, whether it is hidden, and what it says."""
-    if not isinstance(circuit, Circuit):
-        return no_update, True, empty("Measured with the circuit.")
+def show_bars(bench: Any, state: PageState) -> Any:
+    circuit = shown_circuit(bench, state)
+    if circuit is None:
+        return empty("Measured with the circuit.")
     if not circuit.contributions:
-        return no_update, True, empty("Of one prompt only, not of a family of pairs.")
-    told = (
-        "What each component writes straight to the logits, the final norm's scale held fixed. "
-        "All of them and the unembedding bias add up to the clean logit difference."
-    )
-    return draw_contributions(circuit, theme, _MOST_BARS), False, html.P(told, className="note")
+        return empty("Of one prompt only, not of a family of pairs.")
+    bars = plot(draw_contributions(circuit, BOTH.name, _MOST_BARS), "circuit-bars-plot")
+    return [bars, html.P(_TOLD, className="note")]
+
+
+PARTS = (
+    Part("circuit-lens", show_lens, wave=1),
+    Part("circuit-lens-told", show_lens_told, wave=1),
+    Part("circuit-top", show_top, wave=1),
+    Part("circuit-top-note", show_top_note, wave=1),
+    Part("circuit-bars", show_bars, wave=1),
+)
+ACTS: dict[str, Act] = csv_act(
+    "contributions", lambda bench, state: contributions_table(need_circuit(bench, state))
+)

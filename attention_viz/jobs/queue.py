@@ -1,152 +1,21 @@
-"""Background work in threads of the server's own process, without Dash and without torch.
-
-The model lives in this process, so its work does too. Jobs are found again by what was asked:
-submitting a request that is queued or running already gives that job, so a reload or a second tab
-looks at the same work. One job runs at a time; the others queue in order, visibly.
-
-`DeviceLock` shares the device between that job and people's clicks: work takes it for one chunk
-(a *turn*, at most about 250 ms), and clicks go before searches.
-"""
+"""Background work in a thread of the server's own process, found again by what was asked."""
 
 import secrets
 import sys
 import threading
 import time
 import traceback
-from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import Any
 
+from attention_viz.jobs.device import DeviceLock, Priority
+from attention_viz.jobs.pace import JobPace
 from attention_viz.records.errors import AttentionVizError, Cancelled
 from attention_viz.records.job import JobStatus
 from attention_viz.records.pace import Pace
 
 Work = Callable[[Pace], Any]
-
-
-class Priority(IntEnum):
-    """Who goes first when several wait for the device."""
-
-    CLICK = 0  # a person waits for it
-    SEARCH = 1  # background work
-
-
-@dataclass(eq=False)
-class _Ticket:
-    """A thread's place in the queue for the device."""
-
-    thread: int
-    is_called: threading.Event = field(default_factory=threading.Event)
-
-
-class DeviceLock:
-    """A lock handed from turn to turn: clicks before searches, in order within a priority.
-
-    A search that waits is overtaken by at most `patience` clicks, so that a busy page can't
-    starve it. A thread that has the turn may take it again.
-    """
-
-    def __init__(self, *, patience: int = 4):
-        self._patience = patience
-        self._guard = threading.Lock()
-        self._queues: dict[Priority, deque[_Ticket]] = {p: deque() for p in Priority}
-        self._owner: int | None = None
-        self._depth = 0
-        self._overtaken = 0  # clicks that went before the search now first in its queue
-
-    @contextmanager
-    def turn(self, priority: Priority = Priority.CLICK) -> Iterator[None]:
-        """Hold the device; blocks until it is this thread's turn."""
-        self._take(priority)
-        try:
-            yield
-        finally:
-            self._give_back()
-
-    def waiting(self, priority: Priority) -> int:
-        """How many threads wait with this priority."""
-        with self._guard:
-            return len(self._queues[priority])
-
-    def _take(self, priority: Priority) -> None:
-        me = threading.get_ident()
-        with self._guard:
-            if self._owner in (None, me):
-                self._owner = me
-                self._depth += 1
-                return
-            ticket = _Ticket(me)
-            self._queues[priority].append(ticket)
-        try:
-            ticket.is_called.wait()
-        except BaseException:  # Ctrl-C: a place nobody waits in would block all behind it
-            self._leave(ticket, priority)
-            raise
-
-    def _leave(self, ticket: _Ticket, priority: Priority) -> None:
-        with self._guard:
-            if ticket in self._queues[priority]:
-                self._queues[priority].remove(ticket)
-                return
-        self._give_back()
-
-    def _give_back(self) -> None:
-        with self._guard:
-            self._depth -= 1
-            if self._depth:
-                return
-            ticket = self._next()
-            if ticket is None:
-                self._owner = None
-                return
-            # Handed over rather than freed: a newcomer can't slip in before those who wait.
-            self._owner, self._depth = ticket.thread, 1
-            ticket.is_called.set()
-
-    def _next(self) -> _Ticket | None:
-        clicks, searches = self._queues[Priority.CLICK], self._queues[Priority.SEARCH]
-        if clicks and (not searches or self._overtaken < self._patience):
-            self._overtaken = self._overtaken + 1 if searches else 0
-            return clicks.popleft()
-        self._overtaken = 0
-        return searches.popleft() if searches else None
-
-
-class JobPace(Pace):
-    """A pace that takes turns on a device, tells how far it is, and stops when asked to.
-
-    Parameters: `listener(done, total, partial)` hears every report; `cancelled` is the flag.
-    """
-
-    def __init__(
-        self,
-        lock: DeviceLock,
-        priority: Priority = Priority.CLICK,
-        *,
-        cancelled: threading.Event | None = None,
-        listener: Callable[[int, int, Any], None] | None = None,
-    ):
-        self._lock = lock
-        self._priority = priority
-        self._cancelled = cancelled or threading.Event()
-        self._listener = listener
-
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        with self._lock.turn(self._priority):
-            yield
-
-    def report(self, done: int, total: int, partial: Any = None) -> None:
-        if self._listener is not None:
-            self._listener(done, total, partial)
-        super().report(done, total, partial)
-
-    @property
-    def is_cancelled(self) -> bool:
-        return self._cancelled.is_set()
 
 
 @dataclass(eq=False)

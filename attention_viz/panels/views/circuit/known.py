@@ -1,0 +1,94 @@
+"""The circuit that the page's choices name, and what the views beside it ask about.
+
+A small model's circuit is measured as soon as it is chosen, a large one's in the background.
+"""
+
+from typing import Any
+
+from attention_viz.panels.kit.common import ask
+from attention_viz.panels.kit.requests import need_heads
+from attention_viz.panels.kit.results import Found, find
+from attention_viz.panels.views.circuit.pairs import ask_pairs
+from attention_viz.panels.views.circuit.requests import attribution_request, circuit_request
+from attention_viz.records.circuits.attribution import Method
+from attention_viz.records.circuits.circuit import Circuit
+from attention_viz.records.errors import AttentionVizError, BadInput
+from attention_viz.records.page import PageState
+from attention_viz.records.question import Question
+
+_SMALL_MODEL = 20_000_000  # parameters; its circuits take well under a second on two cores
+_FEW_HEADS = 12
+
+
+def need_source(bench: Any, state: PageState) -> None:
+    """Raises BadInput where there is nothing yet to measure a circuit of."""
+    if state.circuit.source == "heads":
+        need_heads(state)
+    elif state.circuit.source == "given" and not state.circuit.given_edges:
+        raise BadInput(
+            "No circuit imported yet.",
+            "Paste heads, or choose a file: JSON of this page or of EAP-IG.",
+        )
+    else:
+        ask_pairs(bench, state)
+
+
+def find_circuit(bench: Any, state: PageState) -> Found:
+    """The page's circuit, measured now where that is quick, or the job that measures it.
+
+    Raises AttentionVizError where there is nothing to measure, or it can't be.
+    """
+    need_source(bench, state)
+    request = circuit_request(state)
+    if is_quick(bench, state):
+        return Found(ask(bench, request))
+    return find(bench, request)
+
+
+def shown_circuit(bench: Any, state: PageState) -> Circuit | None:
+    """The circuit that is drawn; where there is none, the line above the graph says why."""
+    try:
+        found = find_circuit(bench, state).record
+    except AttentionVizError:
+        return None
+    return found if isinstance(found, Circuit) else None
+
+
+def need_circuit(bench: Any, state: PageState) -> Circuit:
+    """The circuit that is drawn. Raises AttentionVizError where there is none."""
+    found = find_circuit(bench, state).record
+    if not isinstance(found, Circuit):
+        raise BadInput("This circuit is not measured yet.", "Press Measure the circuit first.")
+    return found
+
+
+def is_quick(bench: Any, state: PageState) -> bool:
+    """Whether the circuit is measured without asking; a model not there yet is asked about."""
+    circuit = state.circuit
+    info = bench.status(state.model).info
+    is_small = info is None or info.parameters <= _SMALL_MODEL
+    if circuit.source == "heads":
+        return is_small and len(state.heads) <= _FEW_HEADS
+    # Every edge patched takes some thousand runs a pair, even in a small model.
+    is_single = not circuit.pairs or circuit.method != Method.EXACT.value
+    if is_small and is_single:
+        return True
+    if circuit.source != "scores" or circuit.exact:
+        return False
+    return bench.cached(attribution_request(state)) is not None  # cutting takes no runs
+
+
+def first_question(bench: Any, state: PageState) -> Question:
+    """What the views beside the graph ask: the page's question, or the first pair's."""
+    if not state.circuit.asks_own_pairs:
+        return state.question
+    first = ask_pairs(bench, state).pairs[0]
+    return Question(
+        state.model,
+        first.text.clean,
+        first.position,
+        state.bos,
+        first.text.counterfactual,
+        first.answer.id,
+        first.distractor.id,
+    )
