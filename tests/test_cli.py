@@ -297,6 +297,7 @@ def test_circuit(ask, tmp_path):
 def test_tokens(ask):
     found = ask("tokens", "--counterfactual", SWAPPED)
     assert len(found["ids"]) == len(found["tokens"]) == len(found["counterfactual"]) == LENGTH
+    assert len(found["shown"]) == LENGTH and found["shown"][2] == "␣Mary"
 
 
 def test_circuits_lists_the_families_without_a_model(run):

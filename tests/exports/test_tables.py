@@ -13,7 +13,7 @@ from attention_viz.records.circuits.comparison import compare_circuits
 from attention_viz.records.circuits.edge import Via
 from attention_viz.records.circuits.pairs import BadPair, PairSet, TokenPair
 from attention_viz.records.metrics import Metric
-from attention_viz.records.tokens import Token, Tokens
+from attention_viz.records.tokens import Token, Tokens, read_together
 from tests.builders import (
     NASTY,
     ablation_of,
@@ -185,6 +185,14 @@ def test_pairs_table_says_what_differs_and_what_was_refused():
         [" a b c d", " a x c y", " A", " B", "1 3", None],
         [None, None, None, None, None, "pair 2: 3 tokens and 4"],
     ]
+
+
+def test_prompts_of_pairs_are_whole_where_characters_are_of_several_tokens():
+    halves = read_together([Token(1, "⟨Ã⟩", raw=b"\xc3"), Token(2, "⟨©⟩", raw=b"\xa9")])
+    pairs = pair_set()
+    cut = replace(pairs.pairs[0], clean=Tokens(halves, False), counterfactual=Tokens(halves, False))
+    rows = tables.pairs_table(replace(pairs, pairs=(cut,)))[1]
+    assert rows[0][0] == "é"
 
 
 def test_comparison_table_has_both_scores():

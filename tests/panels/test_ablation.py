@@ -4,30 +4,38 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from dash import no_update
 
-from attention_viz.panels.ablation_compare import draw_comparison, show_comparison, tiles
-from attention_viz.panels.ablation_study import (
-    find_study,
-    show_study,
-    show_targets,
-    tabulate,
-    tell,
-    verdict,
-)
-from attention_viz.panels.ablation_sweep import describe, show_sweep
-from attention_viz.panels.requests import search_request, sweep_request
-from attention_viz.panels.results import Found, recall
+from attention_viz.panels.kit.common import NotReady
+from attention_viz.panels.kit.found import verdict
+from attention_viz.panels.kit.html import to_html
+from attention_viz.panels.kit.requests import search_request, sweep_request
+from attention_viz.panels.rail import search
+from attention_viz.panels.views import ablation
+from attention_viz.panels.views.ablation.compare import draw_comparison, tiles
+from attention_viz.panels.views.ablation.study import checked, duration, tabulate, tell
+from attention_viz.panels.views.ablation.sweep import describe
 from attention_viz.records.errors import BadInput
 from attention_viz.records.job import JobStatus
 from attention_viz.records.metrics import Metric
-from attention_viz.records.search import Objective
-from tests.builders import ablation_of, search_of, sweep_of
-from tests.panels.views import MARY, StubWorkbench, find_all, text_of
+from attention_viz.records.question import PromptTokens, TokensRequest
+from attention_viz.records.search import EstimateRequest, Objective
+from tests.builders import ablation_of, search_of, sweep_of, tokens_of
+from tests.panels.fakes import FakeWorkbench
+from tests.panels.views import MARY, StubWorkbench, answer, by_id, draw, find_all, text_of
+
+FLIP = MARY.change(flip_to=5)
 
 
 def job_of(request, state="done", **values) -> JobStatus:
     return JobStatus(id="job-1", request=request, state=state, **values)
+
+
+def bench_of(*jobs, **known) -> FakeWorkbench:
+    """A bench that knows the tokens of MARY, and the jobs and records given."""
+    tokens = tokens_of()
+    prompt = PromptTokens(MARY.question, tokens, len(tokens) - 1, None)
+    asked = {TokensRequest(MARY.question): prompt}
+    return FakeWorkbench(*jobs, known=asked | known.pop("known", {}), **known)
 
 
 def test_the_tiles_say_what_changed_with_units():
@@ -45,8 +53,11 @@ def test_each_token_has_its_rank_before_and_after():
     assert "␣ John 0.050 0.800 +0.750 2.00 4.00 2 → 1" in text
 
 
-def test_without_heads_before_and_after_teaches(workbench):
-    assert "Pick heads" in text_of(show_comparison(workbench, MARY.change(heads=())))
+def test_without_heads_before_and_after_teaches():
+    none = MARY.change(heads=())
+    assert "Pick heads" in text_of(draw(ablation, "compare-result", StubWorkbench(), none))
+    with pytest.raises(BadInput, match="No heads"):
+        ablation.ACTS["ablation-csv"](StubWorkbench(), none, {})
 
 
 def test_a_sweep_is_told_with_metric_unit_kind_and_cost():
@@ -58,89 +69,139 @@ def test_a_sweep_is_told_with_metric_unit_kind_and_cost():
 
 def test_the_sweep_table_is_ranked_by_size_and_keeps_its_sign():
     sweep = sweep_of()
-    _, _, is_hidden, _, table, _, _ = show_sweep(Found(sweep), False, MARY)
-    assert not is_hidden
-    first = find_all(table, "Tr")[1]
+    bench = bench_of(known={sweep_request(MARY): sweep})
+    first = find_all(draw(ablation, "sweep-table", bench, MARY), "Tr")[1]
     greatest = np.unravel_index(np.abs(sweep.effect).argmax(), sweep.effect.shape)
     effect = f"{sweep.effect[greatest]:+.3f}".replace("-", "−")
     assert text_of(first).startswith(f"1 L{greatest[0]}H{greatest[1]} {effect}")
 
 
-def test_a_running_sweep_shows_how_far_it_is_and_what_it_has():
+def test_the_bars_outline_the_heads_selected():
+    bench = bench_of(known={sweep_request(MARY): sweep_of()})
+    bars = [draw(ablation, "sweep-bars", bench, state) for state in (MARY, MARY.change(heads=()))]
+    figures = [by_id(drawn, "sweep-plot").props["data-plot"] for drawn in bars]
+    assert ["<b>L2H3</b>" in figure for figure in figures] == [True, False]
+
+
+def test_the_bars_are_drawn_anew_for_what_they_show_and_nothing_else():
+    bench = bench_of(known={sweep_request(MARY): sweep_of()})
+    reads = answer(ablation, "sweep-bars", bench, MARY)["reads"]
+    assert {"shared.prompt", "shared.heads", "shared.kind", "shared.metric"} <= set(reads)
+    others = {"shared.theme", "shared.view", "shared.objective", "shared.max_heads"}
+    assert not {each for each in reads if each.startswith("ablation.")} | others & set(reads)
+    assert "shared.heads" not in answer(ablation, "sweep-note", bench, MARY)["reads"]
+
+
+def test_a_running_sweep_shows_what_it_has_and_leaves_the_progress_to_the_rail():
     job = job_of(sweep_request(MARY), "running", done=12, total=32, partial=sweep_of())
-    status, _, is_hidden, *_ = show_sweep(Found(job.partial, job), False, MARY)
-    assert "12 of 32 runs" in text_of(status)
-    assert [button.children for button in find_all(status, "Button")] == ["Cancel"]
-    assert not is_hidden
+    drawn = draw(ablation, "sweep-bars", bench_of(job), MARY)
+    assert by_id(drawn, "sweep-plot") is not None
+    assert not find_all(drawn, "Button")
 
 
 def test_a_cancelled_sweep_keeps_its_part_and_says_so():
     job = job_of(sweep_request(MARY), "cancelled", done=12, total=32, partial=sweep_of())
-    status, _, is_hidden, *_ = show_sweep(Found(job.partial, job), False, MARY)
-    assert "Cancelled after 12 of 32 runs" in text_of(status)
-    assert not is_hidden
+    drawn = draw(ablation, "sweep-bars", bench_of(job), MARY)
+    assert "Cancelled after 12 of 32 runs" in text_of(drawn)
+    assert by_id(drawn, "sweep-plot") is not None
 
 
-def test_a_failed_job_says_why():
+def test_a_failed_sweep_says_why():
     job = job_of(sweep_request(MARY), "failed", error=BadInput("No such head.", "Pick another."))
-    status, _, is_hidden, *_ = show_sweep(Found(None, job), False, MARY)
-    assert "No such head. Pick another." in text_of(status)
-    assert is_hidden
+    drawn = draw(ablation, "sweep-bars", bench_of(job), MARY)
+    assert "No such head. Pick another." in text_of(drawn)
+    assert by_id(drawn, "sweep-plot") is None
 
 
-def test_the_last_result_of_other_settings_is_marked_stale():
-    old = job_of(sweep_request(MARY), result=sweep_of())
-    bench = StubWorkbench(old)
-    now = MARY.change(kind="mean")
-    found, is_stale = recall(bench, sweep_request(now), "job-1")
-    assert is_stale
-    assert "older" in text_of(show_sweep(found, is_stale, now)[0])
-    same, is_stale = recall(bench, sweep_request(MARY), "job-1")
-    assert (same.record is old.result, is_stale) == (True, False)
-    assert recall(bench, sweep_request(now), "job-9")[0] == Found()
+def test_a_sweep_of_other_settings_is_not_shown():
+    job = job_of(sweep_request(MARY), "queued")
+    other = MARY.change(kind="mean")
+    bench = bench_of(
+        job,
+        job_of(sweep_request(other), "queued"),
+        known={sweep_request(MARY): sweep_of()},
+    )
+    assert by_id(draw(ablation, "sweep-bars", bench, other), "sweep-plot") is None
+    assert draw(ablation, "sweep-note", bench, other) is None
+    with pytest.raises(BadInput, match="not swept yet"):
+        ablation.ACTS["sweep-csv"](bench, other, {})
 
 
-def test_a_cancelled_job_says_nothing_of_a_result_measured_since():
-    request = sweep_request(MARY)
+def test_while_the_model_loads_the_bars_wait_and_the_rest_is_silent():
+    bench = bench_of(embedded=("loading", "reading weights"))
+    with pytest.raises(NotReady):
+        draw(ablation, "sweep-bars", bench, MARY)
+    for name in ("sweep-note", "sweep-table"):
+        told = answer(ablation, name, bench, MARY)
+        assert (told["html"], told["waits"]) == ("", True)
+
+
+def test_a_cancelled_search_says_nothing_of_a_result_found_since():
+    request = search_request(FLIP)
     cancelled = job_of(request, "cancelled", done=3, total=32)
-    bench = StubWorkbench(cancelled, known={request: sweep_of()})
-    found, _ = recall(bench, request, None)
-    assert show_sweep(found, False, MARY)[0] is None
+    drawn = draw(
+        ablation, "study-result", StubWorkbench(cancelled, known={request: search_of()}), FLIP
+    )
+    assert "Cancelled" not in text_of(drawn)
 
 
 def test_the_story_says_what_was_found_and_what_it_took():
-    result = search_of()
-    john = result.top
-    text = text_of(tell(result, john))
-    assert "Ablating these 2 heads makes ␣ John the top token, +0.70 logits ahead" in text
-    assert "Minimal: each head was dropped in turn" in text
+    text = text_of(tell(search_of()))
+    assert "Found L2H3 L3H1 : top-1 is ␣ John (margin +0.70 logits)." in text
+    assert "Minimal: no head can be dropped." in text
     assert "120 runs in 0.30 s, zero ablation" in text
     assert "Stopped because the token is top-1." in text
 
 
+@pytest.mark.parametrize("state", ["done", "cancelled"])
+def test_the_study_and_the_rail_use_the_same_words(state):
+    job = job_of(search_request(FLIP), state, result=search_of())
+    bench = StubWorkbench(job)
+    told = text_of(draw(search, "search-state", bench, FLIP))
+    assert told and told in text_of(draw(ablation, "study-result", bench, FLIP))
+
+
 def test_the_words_are_earned():
-    result = replace(search_of(), flipped=False, score=-1.25, minimal=None)
-    text = text_of(verdict(result, result.top))
-    assert text.startswith("No set found makes ␣ John the top token")
-    assert "1.25 logits behind" in text
-    assert "was not tried" in text_of(tell(result, result.top))
-    assert text_of(verdict(replace(result, heads=(), score=None), None)) == "Nothing found yet."
+    result = replace(search_of(), flipped=False, score=-1.25, minimal=None, smallest=None)
+    told = text_of(tell(result))
+    assert "not flipped (margin −1.25 logits)" in told
+    assert "Minimal" not in told and "was not tried" in told
+    assert "Nothing found. 120 sets tried." in text_of(tell(replace(result, heads=(), score=None)))
+    assert not find_all(tell(replace(result, heads=())), "Button")
+
+
+@pytest.mark.parametrize(
+    ("minimal", "smallest", "told"),
+    [
+        (True, True, "Smallest: every smaller set was tried."),
+        (True, False, "Not the smallest."),
+        (True, None, ""),
+        (False, None, "Not minimal: a head can be dropped."),
+        (None, None, "Whether a head can be dropped was not tried."),
+    ],
+)
+def test_how_far_the_set_was_checked_is_said(minimal, smallest, told):
+    assert checked(replace(search_of(), minimal=minimal, smallest=smallest)) == told
 
 
 def test_a_generic_search_speaks_of_nats():
     result = replace(search_of(Objective.KL), score=2.5)
-    text = text_of(verdict(result, None))
-    assert "by 2.50 nats KL; top-1 is then ␣ John" in text
+    assert "top-1 is ␣ John (KL 2.50 nats)." in text_of(verdict(result))
 
 
 def test_the_heads_found_go_into_the_selection_by_one_click():
-    buttons = find_all(tell(search_of(), None), "Button")
-    props = [button.to_plotly_json()["props"] for button in buttons]
-    payloads = [p["data-payload"] for p in props if p.get("data-event") == "heads-picked"]
-    assert payloads == [
-        '{"heads": ["L2H3", "L3H1"], "mode": "set"}',
-        '{"heads": ["L2H3", "L3H1"], "mode": "add"}',
+    buttons = [b.props for b in find_all(tell(search_of()), "Button") if "data-mode" in b.props]
+    assert [(b["data-heads"], b["data-mode"]) for b in buttons] == [
+        ('["L2H3","L3H1"]', "set"),
+        ('["L2H3","L3H1"]', "add"),
     ]
+
+
+def test_other_sets_can_be_selected_and_say_what_they_share():
+    other = search_of().steps[2].heads
+    told = tell(replace(search_of(), alternatives=(other,)))
+    assert "shares 2 of 2" in text_of(told)
+    assert find_all(told, "Button")[-1].props["data-heads"] == '["L2H3","L0H6","L3H1"]'
 
 
 def test_each_step_has_its_runner_up():
@@ -150,32 +211,45 @@ def test_each_step_has_its_runner_up():
     assert rows[4].startswith("4 drop L0H6")
 
 
-def test_the_partial_result_of_a_cancelled_search_is_shown_as_such(workbench):
-    workbench.wait("embedded")
-    state = MARY.change(flip_to=5)
-    part = replace(search_of(), request=search_request(state), stopped="cancelled")
-    job = job_of(search_request(state), "cancelled", done=40, total=900, partial=part)
-    found, _ = find_study(StubWorkbench(job), state, None)
-    status, story, *_, shown = show_study(workbench, found, False, state)
-    assert "Cancelled after 40 of 900 runs" in text_of(status)
-    assert "L2H3" in text_of(story)
-    assert shown == "job-1"
+def test_a_search_without_steps_has_no_figure_and_says_so_in_its_table():
+    bench = StubWorkbench(known={search_request(FLIP): replace(search_of(), steps=())})
+    assert draw(ablation, "study-steps", bench, FLIP) is None
+    assert "nothing to list" in text_of(draw(ablation, "study-table", bench, FLIP))
 
 
-def test_without_a_token_to_flip_to_nothing_is_searched(workbench):
-    found, is_stale = find_study(workbench, MARY, None)
-    assert (found, is_stale) == (Found(), False)
-    status, story, figure, is_hidden, *_ = show_study(workbench, found, is_stale, MARY)
-    assert "Press Find heads" in text_of(status)
-    assert (story, figure, is_hidden) == (None, no_update, True)
+def test_the_partial_result_of_a_cancelled_search_is_shown_as_such():
+    part = replace(search_of(), request=search_request(FLIP), stopped="cancelled")
+    job = job_of(search_request(FLIP), "cancelled", done=40, total=900, partial=part)
+    story = text_of(draw(ablation, "study-result", StubWorkbench(job), FLIP))
+    assert "Cancelled after 40 of 900 runs" in story
+    assert "Kept L2H3" in story
 
 
-def test_any_token_chosen_is_among_the_targets(workbench):
-    workbench.wait("embedded")
-    john = workbench.token_id("embedded", " John")
-    chips = find_all(show_targets(workbench, MARY.change(flip_to=john)), "Button")
-    pressed = [c.children for c in chips if c.to_plotly_json()["props"]["aria-pressed"] == "true"]
-    assert pressed == ["␣John"]
+def test_a_running_search_shows_its_best_set_and_its_steps():
+    job = job_of(search_request(FLIP), "running", done=40, total=900, partial=search_of())
+    bench = StubWorkbench(job)
+    assert text_of(draw(ablation, "study-result", bench, FLIP)) == "so far L2H3 L3H1"
+    assert draw(ablation, "study-steps", bench, FLIP) is not None
+    job = replace(job, partial=None)
+    told = text_of(draw(ablation, "study-result", StubWorkbench(job), FLIP))
+    assert told == "Searching: the rail says how far it is."
+
+
+@pytest.mark.parametrize("state", [MARY, FLIP, FLIP.change(kind="mean")])
+def test_only_a_search_of_these_settings_is_shown(state):
+    bench = StubWorkbench(known={search_request(MARY.change(flip_to=6)): search_of()})
+    told = text_of(draw(ablation, "study-result", bench, state))
+    assert told == "These settings were not searched yet: press Find heads."
+    assert draw(ablation, "study-steps", bench, state) is None
+    assert draw(ablation, "study-table", bench, state) is None
+    with pytest.raises(BadInput, match="not searched yet"):
+        ablation.ACTS["search-csv"](bench, state, {})
+
+
+def test_a_search_that_starts_is_seen_although_it_was_not_there():
+    """What was looked for in vain is noted too."""
+    marks = answer(ablation, "study-result", StubWorkbench(), FLIP)["marks"]
+    assert list(marks.values()) == [""]
 
 
 @pytest.mark.parametrize("objective", list(Objective))
@@ -183,5 +257,34 @@ def test_a_search_found_again_is_the_one_the_page_asks_for(objective):
     state = MARY.change(objective=objective.value, flip_to=7)
     request = search_request(state)
     assert request.flip_to == (7 if objective is Objective.FLIP else None)
-    known = StubWorkbench(known={request: search_of(objective)})
-    assert find_study(known, state, None)[0].is_whole
+    bench = StubWorkbench(known={request: search_of(objective)})
+    assert "Found" in text_of(draw(ablation, "study-result", bench, state))
+
+
+def test_a_strategy_says_what_it_does_and_what_it_would_take(workbench):
+    workbench.wait("embedded")
+    told = draw(ablation, "study-estimate", workbench, FLIP.change(strategy="exhaustive"))
+    assert told.startswith("Every set of one head")
+    estimate = workbench.measure(
+        EstimateRequest(search_request(FLIP.change(strategy="exhaustive")))
+    )
+    assert f"At most {estimate.evaluations:,} runs" in told
+    assert "runs" not in draw(ablation, "study-estimate", workbench, MARY)  # no target yet
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(0.3, "under a second"), (42, "about 42 s"), (300, "about 5 min")]
+)
+def test_durations_are_rounded(seconds, told):
+    assert duration(seconds) == told
+
+
+def test_what_the_rail_has_is_not_here_again():
+    page = to_html(ablation.layout())
+    for act in ("find", "sweep"):
+        assert f'data-act="{act}"' not in page
+    for address in ("shared.metric", "shared.objective", "shared.flip_to"):
+        assert address not in page
+    assert not any(fold.props.get("open") for fold in find_all(ablation.layout(), "Details"))
+    names = {part.name for part in ablation.PARTS}
+    assert all(f'data-part="{name}"' in page for name in names)

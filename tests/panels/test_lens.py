@@ -1,20 +1,24 @@
 """The lens view: which run is shown, what is said of it, and clicks on columns."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from dash import Dash, no_update
 
 from attention_viz.figures.lens_answer import draw_answer
-from attention_viz.panels import lens
-from attention_viz.panels.lens import clicked_position, show_lens, show_read_out, tabulate
-from attention_viz.panels.lens_sentence import observe, part_at, since
+from attention_viz.panels.kit.lens import observe, part_at, since
+from attention_viz.panels.views import lens
+from attention_viz.panels.views.lens.lens import tabulate
 from attention_viz.records.ablation import Ablation
+from attention_viz.records.errors import BadInput
 from attention_viz.records.ids import parse_heads
 from attention_viz.records.lens import LogitLens
 from tests.builders import lens_of
-from tests.panels.views import MARY, callback_named, find_all, text_of
+from tests.panels.fakes import FakeWorkbench
+from tests.panels.views import MARY, answer, draw, find_all, text_of
+
+ABLATED = MARY.put("lens", show="ablated")
 
 
 @pytest.fixture(scope="module")
@@ -82,16 +86,10 @@ def test_runs_that_do_not_part_are_said_to_agree():
     assert "the same in every row" in text_of(observe(clean, ablated_of(clean)))
 
 
-def test_a_click_reads_out_there():
-    app = Dash()
-    lens.register(app, None)
-    read_out_there = callback_named(app, "read_out_there")
-    patch, cleared = read_out_there({"points": [{"x": 10, "y": 3, "curveNumber": 0}]})
-    (operation,) = patch.to_plotly_json()["operations"]
-    assert (operation["location"], operation["params"]["value"]) == (["position"], 10)
-    assert cleared is None
-    assert read_out_there(None) == (no_update, no_update)
-    assert clicked_position({"points": []}) is None
+def test_a_click_reads_out_there(ready):
+    spec = json.loads(draw(lens, "lens-figure", ready, MARY).props["data-matrix"])
+    assert spec["click"] == {"position": "col"}
+    assert spec["columns"]["at"] == list(range(15))
 
 
 def test_the_table_has_the_last_layer_first():
@@ -104,34 +102,55 @@ def test_the_table_has_the_last_layer_first():
 
 
 def test_the_ablated_run_needs_heads(ready):
-    state = MARY.change(lens_show="ablated", heads=())
-    figure, is_hidden, message, _ = show_lens(ready, state)
-    assert (figure, is_hidden) == (no_update, True)
-    assert "No heads are selected" in text_of(message)
+    state = ABLATED.change(heads=())
+    with pytest.raises(BadInput, match="No heads are selected"):
+        draw(lens, "lens-figure", ready, state)
+    assert draw(lens, "lens-run", ready, state) is None  # the map says why
+    assert draw(lens, "lens-table", ready, state) is None
+    with pytest.raises(BadInput, match="No heads are selected"):
+        lens.ACTS["lens-csv"](ready, state, {})
 
 
 def test_the_ablated_run_is_shown_with_its_heads(ready):
-    figure, is_hidden, message, run = show_lens(ready, MARY.change(lens_show="ablated"))
-    assert not is_hidden and message is None
-    assert run == "L2H3, L3H1, L0H5 ablated together (zero)"
-    clean = show_lens(ready, MARY)
-    assert clean[3] == "the run as it is"
-    assert not np.array_equal(figure.data[0].z, clean[0].data[0].z)
+    assert draw(lens, "lens-run", ready, ABLATED) == "L2H3, L3H1, L0H5 ablated together (zero)"
+    assert draw(lens, "lens-run", ready, MARY) == "the run as it is"
+    clean, ablated = (
+        json.loads(draw(lens, "lens-figure", ready, state).props["data-matrix"])
+        for state in (MARY, ABLATED)
+    )
+    assert clean["values"] != ablated["values"]
+    csv = [lens.ACTS["lens-csv"](ready, state, {}).file[1] for state in (MARY, ABLATED)]
+    assert csv[0] != csv[1]
 
 
 def test_the_read_out_compares_the_same_token_in_both_runs(ready):
     everything = tuple(f"L{layer}H{head}" for layer in range(4) for head in range(8))
     state = MARY.change(heads=everything)
-    sentence, figure, is_hidden, _, at = show_read_out(ready, state)
-    assert not is_hidden
-    assert [line.name for line in figure.data] == ["clean", "ablated"]
-    assert "␣Mary" in figure.layout.yaxis.title.text
-    assert "position 14" in text_of(at)
-    assert "Final prediction ␣ Mary" in text_of(sentence)
+    assert "position 14" in text_of(draw(lens, "lens-at", ready, state))
+    assert "Final prediction ␣ Mary" in text_of(draw(lens, "lens-sentence", ready, state))
+    figure = json.loads(draw(lens, "lens-answer", ready, state).props["data-plot"])
+    assert [line["name"] for line in figure["data"]] == ["clean", "ablated"]
+    assert "␣Mary" in figure["layout"]["yaxis"]["title"]["text"]
     # Nothing is ablated below the first layer; without any head the answer is not known.
-    clean, ablated = (np.array(line.y) for line in figure.data)
+    clean, ablated = (line["y"] for line in figure["data"])
     assert clean[0] == pytest.approx(ablated[0], abs=1e-6)
     assert clean[-1] > 0.5 > ablated[-1]
+
+
+def test_what_does_not_need_the_heads_is_not_asked_again_for_them(ready):
+    reads = {part.name: set(answer(lens, part.name, ready, MARY)["reads"]) for part in lens.PARTS}
+    assert all("shared.theme" not in names for names in reads.values())
+    assert not {"shared.heads", "shared.kind"} & (reads["lens-figure"] | reads["lens-table"])
+    assert "lens.show" not in reads["lens-sentence"] | reads["lens-answer"] | reads["lens-at"]
+    assert "shared.heads" in reads["lens-sentence"] & reads["lens-answer"]
+
+
+def test_while_the_model_loads_only_the_map_says_so():
+    bench = FakeWorkbench(embedded=("loading", "reading weights"))
+    for part in lens.PARTS:
+        told = answer(lens, part.name, bench, MARY)
+        assert told["waits"]
+        assert ("reading weights" in told["html"]) == (part.name == "lens-figure")
 
 
 def test_one_run_needs_no_legend():

@@ -3,13 +3,16 @@
 from dataclasses import replace
 
 import pytest
-from dash import no_update
 
 from attention_viz.exports.tables import to_csv
-from attention_viz.panels.ablation_look import _LOOKS, show_look
-from attention_viz.panels.requests import look_request
+from attention_viz.panels.kit.html import to_html
+from attention_viz.panels.views.ablation import look
+from attention_viz.panels.views.ablation.look import _LOOKS
+from attention_viz.panels.views.ablation.requests import look_request
 from attention_viz.records.errors import BadInput
-from attention_viz.records.page import LOOKS, PageState
+from attention_viz.records.job import JobStatus
+from attention_viz.records.page import PageState
+from attention_viz.records.page.ablation import LOOKS
 from tests.builders import (
     agreement_of,
     control_of,
@@ -18,7 +21,7 @@ from tests.builders import (
     positions_of,
     redundancy_of,
 )
-from tests.panels.views import MARY, find_all, text_of
+from tests.panels.views import MARY, StubWorkbench, answer, by_id, draw, find_all, text_of
 
 RECORDS = {
     "cost": cost_of,
@@ -28,44 +31,109 @@ RECORDS = {
     "control": control_of,
     "agreement": agreement_of,
 }
+MATRICES = ("redundancy", "positions", "agreement")
+
+
+def showing(name: str, **changes) -> PageState:
+    return MARY.change(**changes).put("ablation", look=name)
+
+
+def bench_with(name: str, record=None) -> StubWorkbench:
+    """Knows the look of this name."""
+    return StubWorkbench(known={look_request(showing(name)): record or RECORDS[name]()})
 
 
 @pytest.mark.parametrize("name", LOOKS)
 def test_every_look_is_measured_and_shown(workbench, name):
     """From the page's state to what is on it, with real numbers."""
     workbench.wait("embedded")
-    state = MARY.change(look=name, heads=("L0H1", "L2H2"))
-    about, status, told, listed, figure, hidden, table, fold_hidden, _ = show_look(
-        workbench, state, None
-    )
-    assert about == _LOOKS[name].about and "Press Measure" in text_of(status)
-    assert hidden and fold_hidden and listed is None and figure is no_update
-
+    state = showing(name, heads=("L0H1", "L2H2"))
     record = workbench.measure(look_request(state))
-    about, status, told, listed, figure, hidden, table, fold_hidden, _ = show_look(
-        workbench, state, None
-    )
-    assert status is None and "runs in" in told
-    if name == "cost":
-        assert hidden and "John" in text_of(listed)
-    else:
-        assert not hidden and not fold_hidden and figure.data and table is not None
+    drawn = draw(look, "look-result", workbench, state)
+    assert "runs in" in text_of(by_id(drawn, "look-told"))
+    assert "John" in text_of(drawn) if name == "cost" else by_id(drawn, f"look-{name}")
     headers, rows = _LOOKS[name].tabulate(record)
-    assert to_csv(headers, rows).count(b"\n") == len(rows) + 1
+    assert len(find_all(draw(look, "look-table", workbench, state), "Tr")) == len(rows) + 1
+    (file_name, data) = look.ACTS["look-csv"](workbench, state, {}).file
+    assert file_name == "attention-viz-look.csv"
+    assert data == to_csv(headers, rows)
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_a_look_says_what_it_means_and_how_to_get_it(name):
+    drawn = draw(look, "look-result", StubWorkbench(), showing(name))
+    assert text_of(by_id(drawn, "look-about")) == text_of(_LOOKS[name].about)
+    assert "Not measured yet. Press Measure." in text_of(drawn)
+    assert draw(look, "look-table", StubWorkbench(), showing(name)) is None
+    with pytest.raises(BadInput, match="not measured yet"):
+        look.ACTS["look-csv"](StubWorkbench(), showing(name), {})
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_heat_maps_are_matrices_and_the_rest_are_plots(name):
+    drawn = draw(look, "look-result", bench_with(name), showing(name))
+    figure = by_id(drawn, f"look-{name}")
+    if name == "cost":
+        assert figure is None
+    else:
+        assert figure.props["className"] == ("matrix" if name in MATRICES else "plot")
+
+
+def test_measure_puts_the_look_into_the_queue():
+    class Taking(StubWorkbench):
+        def submit(self, request):
+            return JobStatus(id="job-1", request=request, state="queued")
+
+    outcome = look.ACTS["look-measure"](Taking(), showing("dose"), {})
+    assert [job.request for job in outcome.submitted] == [look_request(showing("dose"))]
+
+
+def test_a_look_being_measured_can_be_stopped():
+    request = look_request(showing("control"))
+    job = JobStatus(id="job-1", request=request, state="running", done=40, total=200)
+    drawn = draw(look, "look-result", StubWorkbench(job), showing("control"))
+    assert "40 of 200 runs" in text_of(drawn)
+    assert [text_of(button) for button in find_all(drawn, "Button")] == ["Cancel"]
+
+
+def test_a_partial_look_tells_no_cost_yet():
+    request = look_request(showing("control"))
+    job = JobStatus(
+        id="job-1", request=request, state="running", done=40, total=200, partial=control_of()
+    )
+    drawn = draw(look, "look-result", StubWorkbench(job), showing("control"))
+    assert by_id(drawn, "look-control") is not None
+    assert "runs in" not in text_of(by_id(drawn, "look-told"))
 
 
 @pytest.mark.parametrize("name", ["dose", "control"])
-def test_looks_at_a_set_need_one(workbench, name):
-    none = MARY.change(look=name, heads=())
-    shown = show_look(workbench, none, None)
-    assert "No heads are selected" in text_of(shown[1])
+def test_looks_at_a_set_need_one(name):
+    none = showing(name, heads=())
+    drawn = draw(look, "look-result", StubWorkbench(), none)
+    assert "No heads are selected" in text_of(drawn) and by_id(drawn, "look-about")
     with pytest.raises(BadInput, match="No heads"):
-        look_request(none)
+        look.ACTS["look-measure"](StubWorkbench(), none, {})
 
 
 @pytest.mark.parametrize("name", ["redundancy", "positions"])
 def test_without_heads_the_strongest_are_taken(name):
-    assert look_request(MARY.change(look=name, heads=())).heads == ()
+    assert look_request(showing(name, heads=())).heads == ()
+
+
+def test_the_cost_of_flipping_finds_targets_of_its_own():
+    """The page's answer and distractor must not make it another question."""
+    plain = look_request(showing("cost"))
+    assert (plain.question.answer, plain.question.distractor) == (None, None)
+    for changes in ({"answer": 5}, {"distractor": 7}, {"flip_to": 7}):
+        assert look_request(showing("cost", **changes)) == plain
+
+
+def test_a_look_at_heads_is_not_asked_again_for_what_it_does_not_take():
+    reads = answer(look, "look-result", bench_with("cost"), showing("cost"))["reads"]
+    assert "shared.heads" not in reads and "shared.theme" not in reads
+    assert {"ablation.look", "shared.strategy", "shared.max_heads"} <= set(reads)
+    dose = answer(look, "look-result", bench_with("dose"), showing("dose"))["reads"]
+    assert "shared.heads" in dose and "shared.kind" not in dose
 
 
 @pytest.mark.parametrize(
@@ -93,17 +161,31 @@ def test_the_pair_furthest_from_additive_is_named():
     assert "L0H1 + L3H0" in told and "+0.50 logits beyond" in told
 
 
-def test_heads_in_the_table_can_be_clicked(workbench):
-    workbench.wait("embedded")
-    state = MARY.change(look="redundancy", heads=("L0H1", "L2H2"))
-    workbench.measure(look_request(state))
-    table = show_look(workbench, state, None)[6]
-    assert {button.children[0] for button in find_all(table, "Button")} == {"L0H1", "L2H2"}
+def test_heads_in_the_table_can_be_clicked():
+    table = draw(look, "look-table", bench_with("redundancy"), showing("redundancy"))
+    heads = {button.props["data-head"] for button in find_all(table, "Button")}
+    assert heads == {"L0H1", "L2H2", "L3H0"}
+
+
+def test_tokens_in_the_page_keep_their_blanks_and_in_the_file_their_text():
+    bench = bench_with("cost")
+    shown = find_all(draw(look, "look-result", bench, showing("cost")), "Tr")[1]
+    assert text_of(shown).startswith("␣ John ")
+    data = look.ACTS["look-csv"](bench, showing("cost"), {}).file[1].decode()
+    assert data.splitlines()[1].startswith(" John,")
+
+
+def test_every_look_of_the_state_can_be_chosen():
+    page = to_html(look.layout())
+    assert all(f'value="{name}"' in page for name in LOOKS)
+    assert set(_LOOKS) == set(LOOKS)
 
 
 def test_a_link_keeps_the_look():
-    state = MARY.change(look="dose", strategy="beam")
+    state = showing("dose", strategy="beam")
     assert PageState.from_fragment(state.to_fragment()) == state
-    for changes in ({"look": "x"}, {"strategy": "x"}):
+    for section, field in (("ablation", "look"), ("shared", "strategy")):
+        data = MARY.to_json()
+        data[section][field] = "x"
         with pytest.raises(BadInput):
-            PageState.from_json(MARY.to_json() | changes)
+            PageState.from_json(data)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from attention_viz.panels.kit.requests import need_heads, without_counterfactual
+from attention_viz.records.ablation import Ablation
 from attention_viz.records.looks.agreement import AgreementRequest
 from attention_viz.records.looks.control import ControlRequest
 from attention_viz.records.looks.cost import CostRequest
@@ -47,7 +48,8 @@ def _control_request(state: PageState) -> ControlRequest:
 
 
 def _agreement_request(state: PageState) -> AgreementRequest:
-    return AgreementRequest(state.question, Metric(state.metric), state.setting("seed"))
+    ablations = Ablation.of_each_kind(dict(state.settings))
+    return AgreementRequest(state.question, Metric(state.metric), ablations)
 
 
 _LOOKS = {
