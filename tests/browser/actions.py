@@ -86,7 +86,7 @@ IS_SWEPT = f"""() => pageProbe.all('{GRID} .cell').length > 0
 IS_HERE = f"() => ({HAS_BARS})() && ({IS_SWEPT})()"
 HAS_HEADS = f"() => ({HAS_BOTH})() && ({IS_SWEPT})()"
 FACTS = f"pageProbe.one('{PREDICTION} .facts').textContent"
-SAYS_KIND = f"""() => /\\bmean\\b/.test({FACTS})
+SAYS_KIND = f"""() => /mean/.test({FACTS})
     && ({IS_SWEPT})()"""
 SAYS_SCALE = f"""() => /scale 0\\.\\d/.test({FACTS})
     && ({IS_SWEPT})()"""
