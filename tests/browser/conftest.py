@@ -8,43 +8,21 @@ refused, and the console has no errors. After a failure there is a screenshot in
 
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
 from selenium import webdriver
 from selenium.common.exceptions import WebDriverException
-from selenium.webdriver.chrome.options import Options
-from selenium.webdriver.chrome.service import Service
 
 from attention_viz.models.catalogue import Catalogue
 from attention_viz.models.loading import load_model
 from attention_viz.records.model import EMBEDDED
 from attention_viz.workbench import REGISTRY, Workbench
+from tests.browser import chromium
 from tests.browser.person import PATIENCE, Person
 from tests.browser.site import Site, served
 
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-_DRIVERS = ("chromedriver", "chromium.chromedriver")
-_FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    # A window behind another one goes on working, as on a second screen.
-    "--disable-background-timer-throttling",
-    "--disable-backgrounding-occluded-windows",
-    "--disable-renderer-backgrounding",
-    "--force-device-scale-factor=1",
-    "--blink-settings=preferredColorScheme=1",  # light, whatever the machine prefers
-)
-_SIZE = (1440, 1100)
 _FAILED = pytest.StashKey[bool]()
 
 
@@ -64,26 +42,16 @@ def pytest_runtest_makereport(item, call):
 @pytest.fixture(scope="session")
 def browser() -> Iterator[webdriver.Chrome]:
     """One browser for all journeys; each opens windows of its own."""
-    program, driver = _find(_BROWSERS), _find(_DRIVERS)
-    if program is None or driver is None:
-        _missing("no Chromium" if program is None else "no driver of Chromium (chromedriver)")
-    options = Options()
-    options.binary_location = program
-    for flag in _FLAGS:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    if lacks := chromium.missing():
+        _missing(lacks)
     try:
-        chrome = webdriver.Chrome(service=Service(driver), options=options)
+        chrome = chromium.start()
     except WebDriverException as error:
         _missing(f"Chromium didn't start ({str(error).strip().splitlines()[0]})")
     chrome.set_page_load_timeout(PATIENCE)
     chrome.set_script_timeout(PATIENCE)
     yield chrome
     chrome.quit()
-
-
-def _find(names: tuple[str, ...]) -> str | None:
-    return next((path for path in map(shutil.which, names) if path), None)
 
 
 def _missing(what: str) -> None:
@@ -132,7 +100,7 @@ def visit(browser, request, tmp_path, serve_page):
     def open_page(site: Site, fragment: str = "") -> Person:
         sites.append(site)
         browser.switch_to.new_window("window")
-        browser.set_window_size(*_SIZE)
+        browser.set_window_size(*chromium.SIZE)
         person = Person(browser, site.url, tmp_path / "downloads")
         person.opens(fragment)
         return person
