@@ -79,7 +79,7 @@ def test_a_circuit_is_drawn_with_legend_and_tables():
     legend = text_of(draw(view, "circuit-legend", bench, STATE))
     for sign in ("direct path patching", "the heads' mean over the prompt", "attention weight"):
         assert sign in legend
-    assert draw(view, "circuit-note", bench, STATE) == "mean ablation"
+    assert text_of(draw(view, "circuit-note", bench, STATE)) == "mean ablation"
     edges = draw(view, "circuit-edges", bench, STATE)
     assert len(find_all(edges, "Tr")) == len(CIRCUIT.edges) + 1
     nodes = draw(view, "circuit-nodes", bench, STATE)
@@ -270,7 +270,7 @@ def test_contributions_name_their_sum():
 
 def test_top_tokens_stand_clean_beside_ablated(ready):
     shown = draw(view, "circuit-top", ready, STATE)
-    assert [title.children for title in find_all(shown, "H4")] == ["clean", "ablated"]
+    assert [title.children for title in find_all(shown, "H3")] == ["clean", "ablated"]
     note = draw(view, "circuit-top-note", ready, STATE)
     assert note.startswith("KL ") and "nats" in note
     assert draw(view, "circuit-top-note", ready, STATE.change(heads=())) == "clean run"

@@ -71,7 +71,7 @@ def test_scores_are_cut_drawn_and_told(ready):
     circuit = find_circuit(ready, FAMILY).record
     assert draw(view, "circuit-status", ready, FAMILY) is None
     assert len(circuit.edge_ids) <= 12
-    note = draw(view, "circuit-note", ready, FAMILY)
+    note = text_of(draw(view, "circuit-note", ready, FAMILY))
     assert "EAP-IG" in note and "7 pairs" in note
     assert "estimated from gradients" in text_of(draw(view, "circuit-legend", ready, FAMILY))
     edges = draw(view, "circuit-edges", ready, FAMILY)

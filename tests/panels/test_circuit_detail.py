@@ -210,7 +210,9 @@ def test_the_output_and_the_whole_tell_the_difference():
 def test_the_whole_of_a_cut_tells_what_was_estimated():
     whole = text_of(show_part(None, MARY, CUT, None))
     assert "logit answer − distractor, clean +3.20 logits" in whole
-    assert "edges measured 3 runs 12 edges estimated 21, EAP-IG, 5 steps, resample" in whole
+    assert (
+        "edges measured 3 runs 12 edges estimated 21 estimates EAP-IG, 5 steps, resample" in whole
+    )
     assert "backward passes 100" in whole
     assert "pairs 20, numbers are means" in whole
 

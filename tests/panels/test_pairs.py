@@ -139,7 +139,7 @@ def test_a_family_does_not_depend_on_the_prompt(bench):
 
 def test_differing_tokens_are_marked_in_both_prompts(bench):
     shown = draw_pairs(ask_pairs(bench, MARY))
-    marks = [(mark.children, mark.title) for mark in find_all(shown, "Mark")]
+    marks = [(mark.children, mark.props["title"]) for mark in find_all(shown, "Mark")]
     assert marks == [("John", "␣John at 10"), ("Mary", "␣Mary at 10")]
     cells = ["".join(plain(cell)) for cell in find_all(shown, "Td")[:2]]
     assert cells == [MARY.prompt, MARY.counterfactual]

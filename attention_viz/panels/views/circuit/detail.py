@@ -108,7 +108,8 @@ def _effort(circuit: Circuit) -> list[tuple[str, str]]:
         scores = circuit.request.attribution
         steps = scores.steps if scores.method is Method.EAP_IG else 1
         told += [
-            ("edges estimated", f"{len(causal) - exact}, {scores.label}"),
+            ("edges estimated", str(len(causal) - exact)),
+            ("estimates", scores.label),
             ("backward passes", f"{steps * circuit.pairs:,}"),
         ]
     return told
@@ -131,7 +132,7 @@ def _show_token(state: PageState, circuit: Circuit, node: CircuitNode) -> list[A
     )
     outgoing = [edge for edge in circuit.edges if edge.source == node.id]
     return [
-        html.H4(["Token ", html.Code(node.label), " ", read_out]),
+        html.H3(["Token ", html.Code(node.label), " ", read_out]),
         facts(("position", str(node.position)), ("id", str(token.id))),
         edge_list("attended to by", outgoing, circuit, state),
     ]
@@ -140,7 +141,7 @@ def _show_token(state: PageState, circuit: Circuit, node: CircuitNode) -> list[A
 def _show_output(state: PageState, circuit: Circuit, node: CircuitNode) -> list[Any]:
     incoming = [edge for edge in circuit.edges if edge.target == node.id]
     return [
-        html.H4("Output: the logit difference"),
+        html.H3("Output: the logit difference"),
         _difference(circuit),
         edge_list("written by", incoming, circuit, state),
     ]
@@ -156,7 +157,7 @@ def _show_edge(state: PageState, circuit: Circuit, edge: CircuitEdge) -> list[An
         node_button(circuit, state, edge.target),
     ]
     if not edge.via.is_causal:
-        return [html.H4(ends), html.P(_tell_weight(circuit, edge))]
+        return [html.H3(ends), html.P(_tell_weight(circuit, edge))]
     told = [
         html.B(f"{signed(edge.value)} logits"),
         _tell_exact(circuit, edge) if edge.is_exact else _tell_estimate(circuit, edge),
@@ -164,7 +165,7 @@ def _show_edge(state: PageState, circuit: Circuit, edge: CircuitEdge) -> list[An
         " A mean over the pairs." if circuit.pairs > 1 else "",
         _shared_by(circuit, edge),
     ]
-    return [html.H4(ends), html.P(told), _compared(circuit, edge), _exact_button(circuit, edge)]
+    return [html.H3(ends), html.P(told), _compared(circuit, edge), _exact_button(circuit, edge)]
 
 
 def show_positions(bench: Any, circuit: Circuit, part: CircuitNode | CircuitEdge | None) -> Any:

@@ -25,7 +25,7 @@ def menu() -> html.Node:
     items = [_item(suffix, about) for suffix, about in FILES.items()]
     return html.Details(
         [
-            html.Summary("Export ▾", className="btn btn-sm"),
+            html.Summary("Export", className="btn btn-sm"),
             html.Div(items, className="menu"),
         ],
         id="circuit-menu",

@@ -102,7 +102,10 @@ def show_measure(bench: Any, state: PageState) -> Any:
 
 def show_note(bench: Any, state: PageState) -> Any:
     circuit = shown_circuit(bench, state)
-    return None if circuit is None else describe(circuit)
+    if circuit is None:
+        return None
+    text = describe(circuit)  # cut where the card is narrow, whole by hovering
+    return html.Span(text, title=text)
 
 
 def show_figure(bench: Any, state: PageState) -> Any:

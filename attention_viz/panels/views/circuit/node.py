@@ -51,10 +51,10 @@ def show_node(bench: Any, state: PageState, circuit: Circuit, node: CircuitNode)
 
 def _title(state: PageState, circuit: Circuit, node: CircuitNode) -> html.Node:
     if node.head is not None:
-        return html.H4(["Head ", head_chip(node.head), given_name(state, node.id)])
+        return html.H3(["Head ", head_chip(node.head), given_name(state, node.id)])
     about = " the embeddings of the prompt's tokens" if node.kind == "input" else None
     small = html.Small(about) if about else None
-    return html.H4([named(circuit, state, node.id), small])
+    return html.H3([named(circuit, state, node.id), small])
 
 
 def _numbers(circuit: Circuit, node: CircuitNode, detail: NodeDetail) -> list[tuple[Any, Any]]:
@@ -120,7 +120,7 @@ def _ranking(title: str, tokens: Sequence[WrittenToken], most: float) -> html.No
     rows = [_row(each, most) for each in tokens]
     return html.Div(
         [
-            html.H5([title, html.Small(" logits")], title=about),
+            html.H4([title, html.Small(" logits")], title=about),
             html.Div(rows, className="ranking", role="list"),
         ]
     )
@@ -153,7 +153,7 @@ def _map(detail: NodeDetail) -> Any:
         told += [_label(detail, key), f" {number(row[key], 2)} "]
     return html.Div(
         [
-            html.H5(["attention", html.Small(" rows look at columns")]),
+            html.H4(["attention", html.Small(" rows look at columns")]),
             matrix(draw_pattern(detail, BOTH.name), "circuit-map"),
             html.P(told, className="note"),
         ],

@@ -54,6 +54,7 @@ def layout() -> html.Node:
         *folds,
         note="a click on the curve cuts there",
         tools=html.Span([measure, csv_button("curve", "Save the curve as CSV")]),
+        className="proof-card",
     )
     return html.Div(proof, **shown_if("circuit.source", "scores", "given"))
 

@@ -156,12 +156,12 @@ def show_top_note(bench: Any, state: PageState) -> Any:
 def draw_top(
     clean: Prediction, ablated: Prediction | None = None, alone: Prediction | None = None
 ) -> html.Node:
-    columns = [html.Div([html.H4("clean"), ranking(clean.top, _TOP)])]
+    columns = [html.Div([html.H3("clean"), ranking(clean.top, _TOP)])]
     if ablated is not None:
         title = "ablated" if alone is None else "its heads ablated"
-        columns.append(html.Div([html.H4(title), ranking(ablated.top, _TOP, "ablated")]))
+        columns.append(html.Div([html.H3(title), ranking(ablated.top, _TOP, "ablated")]))
     if alone is not None:
-        columns.append(html.Div([html.H4("circuit only"), ranking(alone.top, _TOP)]))
+        columns.append(html.Div([html.H3("circuit only"), ranking(alone.top, _TOP)]))
     return html.Div(columns, className="two-rankings")
 
 
