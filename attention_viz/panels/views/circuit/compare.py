@@ -78,10 +78,12 @@ def show_figure(bench: Any, state: PageState) -> Any:
         found = compare(bench, state)
     except AttentionVizError:
         return None  # the line above says why
-    signs = [draw_sign(item) for item in comparison_legend(found, BOTH.name)]
+    items = comparison_legend(found, BOTH.name)
+    signs = [draw_sign(item) for item in items if item["mark"] != "note"]
+    notes = [html.P(item["text"], className="note") for item in items if item["mark"] == "note"]
     return [
         graph(**draw_compared(found, BOTH.name)),
-        html.Div(signs, className="legend-signs circuit-legend"),
+        html.Details([html.Summary(signs), *notes], className="graph-legend"),
     ]
 
 

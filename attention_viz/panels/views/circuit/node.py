@@ -19,6 +19,7 @@ from attention_viz.records.errors import AttentionVizError
 from attention_viz.records.page import PageState
 
 _SEEN = 4  # keys named beside the map
+_LEAST = 0.005  # weight of a key that is named
 
 
 def node_request(circuit: Circuit, node: CircuitNode) -> NodeRequest:
@@ -147,7 +148,8 @@ def _map(detail: NodeDetail) -> Any:
     if detail.pattern is None:
         return None
     row = detail.pattern[detail.position]
-    seen = sorted(range(detail.position + 1), key=lambda key: -row[key])[:_SEEN]
+    keys = [key for key in range(detail.position + 1) if row[key] >= _LEAST]
+    seen = sorted(keys, key=lambda key: -row[key])[:_SEEN]
     told: list[Any] = [_label(detail, detail.position), " (outlined) looks at "]
     for key in seen:
         told += [_label(detail, key), f" {number(row[key], 2)} "]
