@@ -99,6 +99,12 @@
   av.isWaited = () => places().some((element) => shown.get(element)?.waits);
 
   // Markup into the page: focus, scrolling, unfolded lines and drawn figures stay.
+  // The line of a menu that is chosen, also while the menu has the focus.
+  const chooseAs = (old, next) => {
+    if (old !== document.activeElement || "field" in old.dataset) return;
+    if (old.innerHTML !== next.innerHTML) old.innerHTML = next.innerHTML;
+    if (old.value !== next.value) old.value = next.value;
+  };
   const OURS = { DETAILS: ["open"], BUTTON: ["aria-pressed"] };
   const morphing = {
     morphStyle: "innerHTML",
@@ -106,6 +112,7 @@
     callbacks: {
       beforeNodeMorphed(old, next) {
         if (old.nodeType !== 1 || next.nodeType !== 1) return true;
+        if (old.tagName === "SELECT" && next.tagName === "SELECT") chooseAs(old, next);
         if (!old.matches(DRAWN) || old.className.split(" ")[0] !== next.className.split(" ")[0]) {
           return true;
         }

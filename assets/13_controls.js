@@ -128,6 +128,17 @@
     } else if (key.key === "?" && !isTyping && !key.ctrlKey && !key.metaKey) openHelp();
   });
 
+  // Tab goes round in the help.
+  document.addEventListener("keydown", (key) => {
+    const sheet = key.key === "Tab" && key.target.closest?.(".help");
+    if (!sheet) return;
+    const stops = [...sheet.querySelectorAll("a[href], button, [tabindex='0']")];
+    const edge = key.shiftKey ? stops[0] : stops[stops.length - 1];
+    const isInside = stops.includes(document.activeElement) && document.activeElement !== edge;
+    if (isInside) return;
+    key.preventDefault();
+    (key.shiftKey ? stops[stops.length - 1] : stops[0])?.focus();
+  });
   const openHelp = () => window.dash_clientside.set_props("help", { is_open: true });
   document.addEventListener("click", (click) => {
     if (click.target.closest("#help-open")) openHelp();

@@ -76,7 +76,7 @@
     list.className = "combo-list";
     list.setAttribute("role", "listbox");
     list.setAttribute("aria-label", box.getAttribute("aria-label"));
-    document.body.append(list);
+    (box.closest("main") || document.body).append(list);
     box.setAttribute("aria-controls", list.id);
     box.setAttribute("aria-expanded", "true");
     open = { box, list, options: [], at: -1 };

@@ -134,7 +134,8 @@ class Person:
 
     def is_shown(self, selector: str) -> bool:
         """Whether it is there, with a size, and not hidden."""
-        script = "return Boolean(document.querySelector(arguments[0])?.getClientRects().length)"
+        script = """const found = document.querySelector(arguments[0]);
+            return Boolean(found?.getClientRects().length) && found.checkVisibility()"""
         return self.js(script, selector)
 
     def value(self, selector: str) -> str:
@@ -252,7 +253,7 @@ class Person:
         self.clicks("#examples")
         script = (
             "return [...document.querySelectorAll('.example-title')]"
-            ".find(e => e.innerText === arguments[0] && e.getClientRects().length)"
+            ".find(e => e.innerText === arguments[0] && e.checkVisibility())"
         )
         entry = self.until(lambda: self.js(script, title), f"the example {title}")
         entry.click()
@@ -337,7 +338,7 @@ class Person:
     def unfolds(self, title: str) -> None:
         """Open the fold with this title: what is in it is drawn only then."""
         script = """return [...document.querySelectorAll('details > summary')].find((line) =>
-            line.getClientRects().length && line.innerText.trim().startsWith(arguments[0]))"""
+            line.checkVisibility() && line.innerText.trim().startsWith(arguments[0]))"""
 
         def unfold() -> bool:
             line = self.js(script, title)

@@ -100,7 +100,7 @@ def test_a_file_is_read_and_its_bad_line_named(person, tmp_path):
 def builds(person, way: str) -> None:
     person.clicks("#build-menu summary")
     script = """return [...document.querySelectorAll('.build .example-title')]
-        .find((each) => each.innerText === arguments[0] && each.getClientRects().length)"""
+        .find((each) => each.innerText === arguments[0] && each.checkVisibility())"""
     person.until(lambda: person.js(script, way), f"the way {way}").click()
 
 

@@ -20,7 +20,8 @@ _STICKS_OUT = """
         const edge = card.getBoundingClientRect();
         for (const each of card.querySelectorAll('*')) {
             const box = each.getBoundingClientRect();
-            if (!box.width || (box.right <= edge.right + 1 && box.left >= edge.left - 5)) continue;
+            if (box.right <= edge.right + 1 && box.left >= edge.left - 5) continue;
+            if (!each.checkVisibility()) continue;
             if (each.closest('.visually-hidden, .menu, .btn-check')) continue;
             let at = each.parentElement;
             while (at !== card && getComputedStyle(at).overflowX === 'visible') {
@@ -37,7 +38,7 @@ _CUT = """
         if (!each.childElementCount && !each.textContent.trim()) return false;
         if (each.closest('svg, input, textarea, select, [title], .visually-hidden')) return false;
         const style = getComputedStyle(each);
-        return ['hidden', 'clip'].includes(style.overflowX) && each.getClientRects().length
+        return ['hidden', 'clip'].includes(style.overflowX) && each.checkVisibility()
             && each.clientWidth > 1 && each.scrollWidth > each.clientWidth + 1;
     }).map((each) => `${each.tagName} #${each.id} .${each.className}: `
         + each.textContent.trim().slice(0, 60));"""
@@ -54,7 +55,8 @@ _OUT_OF_REACH = """
     const stops = 'a[href], button, input, select, textarea, summary, [tabindex="0"]';
     return [...document.querySelectorAll(stops)].filter((each) => {
         const box = each.getBoundingClientRect();
-        if (!box.width || each.closest('.visually-hidden, .skip-link, .btn-check')) return false;
+        if (each.closest('.visually-hidden, .skip-link, .btn-check')) return false;
+        if (!each.checkVisibility() || !box.width) return false;
         if (each.matches('.visually-hidden, .btn-check')) return false;
         if (box.left >= -1 && box.right <= window.innerWidth + 1) return false;
         for (let at = each.parentElement; at; at = at.parentElement) {

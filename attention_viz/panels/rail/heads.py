@@ -15,6 +15,7 @@ from attention_viz.panels.kit.controls import menu
 from attention_viz.panels.kit.parts import Part, place
 from attention_viz.panels.kit.requests import sweep_request
 from attention_viz.panels.kit.results import Found, find, progress
+from attention_viz.records.errors import AttentionVizError
 from attention_viz.records.job import JobStatus
 from attention_viz.records.metrics import Metric
 from attention_viz.records.model import ModelInfo
@@ -90,8 +91,14 @@ def size_of(info: ModelInfo, tokens: int) -> float:
 
 
 def show_grid(bench: Any, state: PageState) -> html.Node:
-    found = known_sweep(bench, state)
-    return draw_grid(bench.status(state.model).info, found.record)
+    """Heads can be picked whatever their effects; the line below says why those aren't known."""
+    try:
+        record = known_sweep(bench, state).record
+    except AttentionVizError:
+        if bench.status(state.model).info is None:
+            raise
+        record = None
+    return draw_grid(bench.status(state.model).info, record)
 
 
 def show_state(bench: Any, state: PageState) -> Any:
