@@ -131,6 +131,23 @@ def test_nothing_reaches_beyond_the_extent(name, shape):
     assert all(left <= x <= right and top <= y <= bottom for x, y in points)
 
 
+def test_an_edge_that_bows_out_belongs_to_the_extent():
+    nodes = [
+        {
+            "data": {"id": name, "kind": "head", "width": 10, "height": 10},
+            "position": {"x": 0, "y": y},
+            "group": "nodes",
+        }
+        for name, y in (("a", 0), ("b", -100))
+    ]
+    data = {"id": "e", "kind": "edge", "source": "a", "target": "b", "leave": "0px -5px"}
+    bend = {"enter": "0px 5px", "weights": "0.3 0.7", "distances": "80 80"}
+    edge = {"data": data | bend, "group": "edges"}
+    assert extent_of(nodes) == (-5, -105, 5, 5)
+    left, top, right, bottom = extent_of([*nodes, edge])
+    assert (top, bottom) == (-105, 5) and right - left > 60
+
+
 def curve_points(data, places):
     return points_along(curve_of(data, places[data["source"]], places[data["target"]]))
 
