@@ -52,6 +52,7 @@ __all__ = [
     "node_labels",
     "point_at",
     "points_along",
+    "smallest_of",
     "strongest_edge",
 ]
 
@@ -148,7 +149,8 @@ def lay_out(circuit: Circuit, smallest: float = 0.0, view: CircuitView = PLAIN_V
     boxes = _moved(boxes, view.positions)
     routes = _route(drawn_edges(circuit, smallest, view), boxes)
     groups = _box_groups(view, boxes)
-    sides = [box.x + side * box.width / 2 for box in boxes.values() for side in (-1, 1)]
+    outer = [*boxes.values(), *(group.box for group in groups)]
+    sides = [box.x + side * box.width / 2 for box in outer for side in (-1, 1)]
     return Layout(
         boxes=boxes,
         labels={name: labels[name] for name in boxes},
@@ -205,6 +207,12 @@ def edge_label(edge: CircuitEdge) -> str:
 def strongest_edge(circuit: Circuit) -> float:
     """The greatest size of a causal edge, logits; 0 where there is none."""
     return max((abs(edge.value) for edge in circuit.edges if edge.via.is_causal), default=0.0)
+
+
+def smallest_of(circuit: Circuit, share: float | None) -> float:
+    """The least size (logits) of an edge that is drawn: a share (0 to 1) of the strongest."""
+    is_share = isinstance(share, int | float) and 0 <= share <= 1
+    return (share if is_share else 0.0) * strongest_edge(circuit)
 
 
 def edge_width(edge: CircuitEdge, strongest: float) -> float:

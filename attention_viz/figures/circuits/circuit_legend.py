@@ -1,5 +1,7 @@
 """What the signs of a drawn circuit mean; the page and the exported picture share it."""
 
+from collections.abc import Iterable
+
 from attention_viz.figures import palette
 from attention_viz.figures.circuits.circuit_layout import drawn_edges, node_labels, strongest_edge
 from attention_viz.figures.escape import visible
@@ -10,6 +12,9 @@ from attention_viz.records.circuits.edge import Via
 from attention_viz.records.circuits.roles import Role
 from attention_viz.records.metrics import Sense
 
+LEAST_LISTED = 0.01  # logits
+LEAST_SHARE = 0.02  # of the strongest edge of a list
+LEAST_WEIGHT = 0.01  # of attention
 _INTO = {
     Via.Q: "into Q: changes where the reader looks from",
     Via.K: "into K: changes what the reader finds",
@@ -25,24 +30,71 @@ def legend(
     smallest: float = 0.0,
     view: CircuitView = PLAIN_VIEW,
 ) -> list[dict[str, str]]:
-    """What the signs mean, as {mark, colour, text}; only signs that occur in this drawing.
+    """What the signs mean, as {mark, colour, text, short}; only signs that occur in this drawing.
 
     mark: a line "solid", "dotted" or "dashed", "width" (a wedge), "arrow" (an arrow head), "dot" or
-    "hexagon" (a node's colour), or "note".
+    "hexagon" (a node's colour), or "note". short: a few words for a line of signs, "" for none.
     """
     colours = palette.theme_of(theme)
     drawn = drawn_edges(circuit, smallest, view)
     vias = {edge.via for edge in drawn}
     items = _signs(circuit, drawn, theme) + _styles(circuit, drawn, colours)
-    items += [_item("arrow", colours.via[via], text) for via, text in _INTO.items() if via in vias]
     items += [
-        _item("dot", palette.role_colour(role, theme), text)
+        _item("arrow", colours.via[via], text, text.partition(":")[0])
+        for via, text in _INTO.items()
+        if via in vias
+    ]
+    items += [
+        _item("dot", palette.role_colour(role, theme), text, role.value)
         for role, text in _roles(circuit, view).items()
     ]
     if any(node.kind == "mlp" and node.id not in view.hidden for node in circuit.nodes):
-        items.append(_item("hexagon", colours.mlp, "MLP"))
+        items.append(_item("hexagon", colours.mlp, "MLP", "MLP"))
     notes = _notes(circuit, drawn, view)
     return items + [_item("note", colours.muted, text) for text in notes]
+
+
+def folded_legend(
+    circuit: Circuit,
+    theme: str = "light",
+    smallest: float = 0.0,
+    view: CircuitView = PLAIN_VIEW,
+) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    """(signs, notes): the signs in a few words each, for one line, and the legend in full.
+
+    Both are items as of `legend`; the notes stand behind the line, where it is opened.
+    """
+    items = legend(circuit, theme, smallest, view)
+    signs = [item | {"text": item["short"]} for item in items if item["short"]]
+    return signs, items
+
+
+def worth_listing(
+    edges: Iterable[CircuitEdge],
+) -> tuple[tuple[CircuitEdge, ...], tuple[CircuitEdge, ...]]:
+    """(listed, folded): edges so weak that a list of them would say "0.000" are folded.
+
+    Those are causal edges below LEAST_LISTED, or, where all are weak, below LEAST_SHARE of the
+    strongest of them; attention weights below LEAST_WEIGHT. Each part keeps the order given.
+    """
+    edges = tuple(edges)
+    sizes = [abs(edge.value) for edge in edges if edge.via.is_causal]
+    least = min(LEAST_LISTED, LEAST_SHARE * max(sizes, default=0.0))
+
+    def is_weak(edge: CircuitEdge) -> bool:
+        return abs(edge.value) < (least if edge.via.is_causal else LEAST_WEIGHT)
+
+    return (
+        tuple(edge for edge in edges if not is_weak(edge)),
+        tuple(edge for edge in edges if is_weak(edge)),
+    )
+
+
+def is_denoised(circuit: Circuit) -> bool:
+    """Whether estimates are of edges restored in the counterfactual run, not patched."""
+    request = circuit.request
+    is_cut = isinstance(request, CutRequest)
+    return is_cut and request.attribution.direction is Direction.DENOISE
 
 
 def difference_of(circuit: Circuit) -> str:
@@ -54,7 +106,7 @@ def difference_of(circuit: Circuit) -> str:
 
 def edge_sense(circuit: Circuit) -> Sense:
     """What the sign of a causal edge's value says: patched it takes away, restored it gives."""
-    return Sense.HELPS_ABOVE if _is_denoised(circuit) else Sense.HELPS_BELOW
+    return Sense.HELPS_ABOVE if is_denoised(circuit) else Sense.HELPS_BELOW
 
 
 def _signs(circuit: Circuit, drawn: tuple[CircuitEdge, ...], theme: str) -> list[dict[str, str]]:
@@ -63,13 +115,12 @@ def _signs(circuit: Circuit, drawn: tuple[CircuitEdge, ...], theme: str) -> list
     values = [edge.value for edge in drawn if edge.via.is_causal]
     sides = {palette.sign_meaning(value, edge_sense(circuit)) for value in values}
     items = []
-    if "helps" in sides:
-        items.append(_item("solid", colours.helps, f"helps the answer: {_says(circuit, True)}"))
-    if "against" in sides:
-        text = f"works against the answer: {_says(circuit, False)}"
-        items.append(_item("solid", colours.against, text))
+    for side, name in (("helps", "helps the answer"), ("against", "works against the answer")):
+        if side in sides:
+            text = f"{name}: {_says(circuit, side == 'helps')}"
+            items.append(_item("solid", getattr(colours, side), text, name))
     if any(value == 0 for value in values):
-        items.append(_item("solid", colours.muted, "no effect"))
+        items.append(_item("solid", colours.muted, "no effect", "no effect"))
     if values:
         strongest = strongest_edge(circuit)
         text = f"size of the effect; the circuit's strongest edge: {strongest:.2f} logits"
@@ -79,16 +130,10 @@ def _signs(circuit: Circuit, drawn: tuple[CircuitEdge, ...], theme: str) -> list
 
 def _says(circuit: Circuit, helps: bool) -> str:
     """What such an edge does, and its sign."""
-    is_denoised = _is_denoised(circuit)
-    does, sign = ("rises", "+") if helps == is_denoised else ("falls", "−")
-    done = "restored" if is_denoised else "patched"
+    is_restored = is_denoised(circuit)
+    does, sign = ("rises", "+") if helps == is_restored else ("falls", "−")
+    done = "restored" if is_restored else "patched"
     return f"logit {difference_of(circuit)} {does} when the edge is {done} ({sign})"
-
-
-def _is_denoised(circuit: Circuit) -> bool:
-    request = circuit.request
-    is_cut = isinstance(request, CutRequest)
-    return is_cut and request.attribution.direction is Direction.DENOISE
 
 
 def _styles(
@@ -97,13 +142,15 @@ def _styles(
     causal = [edge for edge in drawn if edge.via.is_causal]
     items = []
     if any(edge.is_exact for edge in causal):
-        items.append(_item("solid", colours.muted, "exact: measured by direct path patching"))
+        items.append(
+            _item("solid", colours.muted, "exact: measured by direct path patching", "exact")
+        )
     if any(not edge.is_exact for edge in causal):
         text = f"estimated from gradients{_method(circuit)}"
-        items.append(_item("dotted", colours.muted, text))
+        items.append(_item("dotted", colours.muted, text, "estimated"))
     if len(causal) < len(drawn):
         text = "attention weight (0 to 1) from the read-out or the reader's position"
-        items.append(_item("dashed", colours.via[Via.ATTENTION], text))
+        items.append(_item("dashed", colours.via[Via.ATTENTION], text, "attention weight"))
     return items
 
 
@@ -158,5 +205,5 @@ def _count_weaker(circuit: Circuit, drawn: tuple[CircuitEdge, ...], view: Circui
     return len(shown) - len(drawn)
 
 
-def _item(mark: str, colour: str, text: str) -> dict[str, str]:
-    return {"mark": mark, "colour": colour, "text": text}
+def _item(mark: str, colour: str, text: str, short: str = "") -> dict[str, str]:
+    return {"mark": mark, "colour": colour, "text": text, "short": short}

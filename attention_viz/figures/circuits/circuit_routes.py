@@ -182,7 +182,7 @@ def _best_way(
         if effort >= least:
             break
         points = _points(route, boxes)
-        cost = effort + 400 * obstacles.hit(points, route.edge) + 16 * obstacles.outside(points)
+        cost = effort + 400 * obstacles.hit(points, route.edge) + 40 * obstacles.outside(points)
         if cost < least:
             cost += 9 * _shared(points, drawn)
         if cost < least:

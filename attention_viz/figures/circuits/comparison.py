@@ -73,12 +73,18 @@ def side_colours(theme: str = "light") -> dict[str, str]:
 
 
 def comparison_legend(comparison: CircuitComparison, theme: str = "light") -> list[dict[str, str]]:
-    """What the colours mean, with counts, as {mark, colour, text}."""
+    """What the colours mean, with counts, as items of a legend."""
     sides = zip(SIDES, ("both", "only left", "only right"), strict=True)
     colours = side_colours(theme)
     items = [
-        {"mark": "dot", "colour": colours[side], "text": f"{name}: {_counts(comparison, side)}"}
+        {
+            "mark": "dot",
+            "colour": colours[side],
+            "text": f"{name}: {text}",
+            "short": f"{name}: {text}",
+        }
         for side, name in sides
+        for text in (_counts(comparison, side),)
     ]
     notes = [f"{name}: {text}" for name, text in _titles(comparison)]
     notes += [_agreement(comparison), "On a shared edge: left | right, in logits."]
@@ -87,7 +93,7 @@ def comparison_legend(comparison: CircuitComparison, theme: str = "light") -> li
     if left_out:
         notes.append(f"{_many(left_out, 'weaker edge')} not drawn; the table has them all.")
     muted = palette.theme_of(theme).muted
-    return items + [{"mark": "note", "colour": muted, "text": text} for text in notes]
+    return items + [{"mark": "note", "colour": muted, "text": text, "short": ""} for text in notes]
 
 
 def _marked(element: dict, sides: dict, scores: dict) -> dict:
