@@ -10,7 +10,6 @@ from attention_viz.panels.kit.acts import perform
 from attention_viz.panels.views import circuit as view
 from attention_viz.panels.views.circuit.export import save_file
 from attention_viz.panels.views.circuit.known import is_quick
-from attention_viz.panels.views.circuit.numbers import smallest_of, strongest_edge
 from attention_viz.panels.views.circuit.requests import (
     attribution_request,
     circuit_request,
@@ -100,8 +99,6 @@ def test_weak_edges_are_left_out_of_the_drawing_and_kept_in_the_table():
     table = draw(view, "circuit-edges", known(), few)
     assert len(find_all(table, "Tr")) == len(CIRCUIT.edges) + 1
     assert "not drawn" in text_of(draw(view, "circuit-legend", known(), few))
-    assert smallest_of(CIRCUIT, few) == pytest.approx(0.2 * strongest_edge(CIRCUIT))
-    assert strongest_edge(CIRCUIT) == 2.29
 
 
 def test_every_part_is_drawn_in_any_state():

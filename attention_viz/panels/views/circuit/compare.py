@@ -14,7 +14,7 @@ from attention_viz.panels.kit.parts import Part, place
 from attention_viz.panels.kit.tables import fold, table
 from attention_viz.panels.views.circuit.drawing import graph_box, zoom_buttons
 from attention_viz.panels.views.circuit.known import find_circuit, need_circuit
-from attention_viz.panels.views.circuit.numbers import draw_sign
+from attention_viz.panels.views.circuit.numbers import draw_legend
 from attention_viz.records.circuits.circuit import Circuit
 from attention_viz.records.circuits.comparison import CircuitComparison, compare_circuits
 from attention_viz.records.errors import AttentionVizError, BadInput
@@ -79,11 +79,11 @@ def show_figure(bench: Any, state: PageState) -> Any:
     except AttentionVizError:
         return None  # the line above says why
     items = comparison_legend(found, BOTH.name)
-    signs = [draw_sign(item) for item in items if item["mark"] != "note"]
-    notes = [html.P(item["text"], className="note") for item in items if item["mark"] == "note"]
+    line = [item for item in items if item["mark"] != "note"]
+    notes = [item for item in items if item["mark"] == "note"]
     return [
         graph(**draw_compared(found, BOTH.name)),
-        html.Details([html.Summary(signs), *notes], className="graph-legend"),
+        draw_legend(line, notes),
     ]
 
 

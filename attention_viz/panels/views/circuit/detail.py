@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from attention_viz.figures.circuits.circuit_legend import difference_of
+from attention_viz.figures.circuits.circuit_legend import difference_of, is_denoised
 from attention_viz.panels.kit import html
 from attention_viz.panels.kit.acts import Act, Outcome, act_button
 from attention_viz.panels.kit.common import ask, number
@@ -18,7 +18,7 @@ from attention_viz.panels.views.circuit.lines import (
     signed,
 )
 from attention_viz.panels.views.circuit.node import show_node
-from attention_viz.records.circuits.attribution import Direction, EdgePositionsRequest, Method
+from attention_viz.records.circuits.attribution import EdgePositionsRequest, Method
 from attention_viz.records.circuits.circuit import (
     Circuit,
     CircuitEdge,
@@ -189,7 +189,7 @@ def show_positions(bench: Any, circuit: Circuit, part: CircuitNode | CircuitEdge
 def _verdict(circuit: Circuit, edge: CircuitEdge) -> str:
     if edge.value == 0:
         return "This path changes nothing."
-    is_restored = not edge.is_exact and _is_denoised(circuit)
+    is_restored = not edge.is_exact and is_denoised(circuit)
     helps = (edge.value > 0) == is_restored
     sign = "Negative" if edge.value < 0 else "Positive"
     return (
@@ -217,18 +217,13 @@ def _tell_exact(circuit: Circuit, edge: CircuitEdge) -> str:
 
 
 def _tell_estimate(circuit: Circuit, edge: CircuitEdge) -> str:
-    is_restored = _is_denoised(circuit)
+    is_restored = is_denoised(circuit)
     change = "restored" if is_restored else f"replaced by {circuit.patched_with}"
     return (
         f" is an estimate from gradients ({circuit.request.attribution.label}), not measured: the "
         f"change of the logit difference {difference_of(circuit)}, to first order, if the result "
         f"of {edge.source} were {change} in {_reader(edge)}. "
     )
-
-
-def _is_denoised(circuit: Circuit) -> bool:
-    request = circuit.request
-    return isinstance(request, CutRequest) and request.attribution.direction is Direction.DENOISE
 
 
 def _reader(edge: CircuitEdge) -> str:
@@ -258,7 +253,7 @@ def _compared(circuit: Circuit, edge: CircuitEdge) -> Any:
         ("measured", logits(edge.value)),
         (f"estimated ({circuit.request.attribution.label})", logits(edge.estimate)),
     ]
-    if not _is_denoised(circuit):  # where the estimate is of the same change
+    if not is_denoised(circuit):  # where the estimate is of the same change
         rows.append(("estimate − measured", logits(edge.estimate - edge.value)))
     return facts(*rows)
 

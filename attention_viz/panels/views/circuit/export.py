@@ -4,12 +4,11 @@ from typing import Any
 
 from attention_viz.exports.circuit import FORMATS, PICTURES, export_circuit
 from attention_viz.exports.script import script_of
-from attention_viz.figures.circuits.circuit_layout import lay_out
+from attention_viz.figures.circuits.circuit_layout import lay_out, smallest_of
 from attention_viz.panels.kit import html
 from attention_viz.panels.kit.acts import Act, Outcome, act_button
 from attention_viz.panels.kit.common import ask
 from attention_viz.panels.views.circuit.known import need_circuit
-from attention_viz.panels.views.circuit.numbers import smallest_of
 from attention_viz.panels.views.circuit.requests import attribution_request, proof_request
 from attention_viz.records.circuits.attribution import Attribution
 from attention_viz.records.circuits.circuit import Circuit
@@ -57,7 +56,7 @@ def _script(bench: Any, state: PageState, suffix: str, circuit: Circuit) -> byte
 
 def _drawing(bench: Any, state: PageState, suffix: str, circuit: Circuit) -> bytes:
     """A picture, a graph or a table; nodes as the page lays them out."""
-    least, view = smallest_of(circuit, state), state.circuit.drawing
+    least, view = smallest_of(circuit, state.circuit.smallest), state.circuit.drawing
     places = None
     if suffix not in PICTURES:
         boxes = lay_out(circuit, least, view).boxes

@@ -4,11 +4,12 @@ Solid edges were measured by direct path patching, dotted ones are gradient esti
 attention weights.
 """
 
-import re
 from typing import Any
 
 from attention_viz.exports.tables import edges_table, nodes_table
-from attention_viz.figures.circuits.circuit import draw_graph, legend
+from attention_viz.figures.circuits.circuit import draw_graph
+from attention_viz.figures.circuits.circuit_layout import smallest_of
+from attention_viz.figures.circuits.circuit_legend import folded_legend
 from attention_viz.figures.palette import BOTH
 from attention_viz.panels.kit import html
 from attention_viz.panels.kit.acts import Act, Outcome, act_button
@@ -26,7 +27,7 @@ from attention_viz.panels.views.circuit.known import (
     need_source,
     shown_circuit,
 )
-from attention_viz.panels.views.circuit.numbers import draw_sign, smallest_of
+from attention_viz.panels.views.circuit.numbers import draw_legend
 from attention_viz.panels.views.circuit.requests import circuit_request
 from attention_viz.records.circuits.circuit import Circuit, CircuitRequest
 from attention_viz.records.errors import AttentionVizError
@@ -112,7 +113,7 @@ def show_figure(bench: Any, state: PageState) -> Any:
     circuit = shown_circuit(bench, state)
     if circuit is None:
         return None
-    least, view = smallest_of(circuit, state), state.circuit.drawing
+    least, view = smallest_of(circuit, state.circuit.smallest), state.circuit.drawing
     return graph(**draw_graph(circuit, BOTH.name, least, view))
 
 
@@ -121,8 +122,8 @@ def show_legend(bench: Any, state: PageState) -> Any:
     circuit = shown_circuit(bench, state)
     if circuit is None:
         return None
-    least, view = smallest_of(circuit, state), state.circuit.drawing
-    return draw_legend(legend(circuit, BOTH.name, least, view))
+    least, view = smallest_of(circuit, state.circuit.smallest), state.circuit.drawing
+    return draw_legend(*folded_legend(circuit, BOTH.name, least, view))
 
 
 def show_edges(bench: Any, state: PageState) -> Any:
@@ -144,20 +145,6 @@ def describe(circuit: Circuit) -> str:
     if isinstance(circuit.request, CircuitRequest):
         return f"{circuit.request.ablation.label} ablation"
     return f"{circuit.request.label} · {circuit.request.pairs.label}"
-
-
-def draw_legend(items: list[dict[str, str]]) -> html.Node:
-    """Signs with their names in the line, in full below it; then the notes."""
-    signs = [item for item in items if item["mark"] != "note"]
-    notes = [html.P(item["text"], className="note") for item in items if item["mark"] == "note"]
-    line = [draw_sign(item, _name_of(item["text"])) for item in signs]
-    whole = html.Div([draw_sign(item) for item in signs], className="legend-signs")
-    return html.Details([html.Summary(line), whole, *notes], className="graph-legend")
-
-
-def _name_of(text: str) -> str:
-    """ "into Q" of "into Q: changes where the reader looks from"."""
-    return re.split(r"[:;(]", text, maxsplit=1)[0].strip()
 
 
 # Acts

@@ -1,10 +1,13 @@
 """Names and edges of a circuit's parts as the detail shows them; a click opens that part."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from attention_viz.figures.circuits.circuit_legend import worth_listing
 from attention_viz.figures.escape import visible
 from attention_viz.panels.kit import html
 from attention_viz.panels.kit.common import number, token_text
+from attention_viz.panels.views.circuit.numbers import count_of
 from attention_viz.records.circuits.circuit import Circuit, CircuitEdge, CircuitNode
 from attention_viz.records.circuits.edge import Via
 from attention_viz.records.page import PageState
@@ -62,21 +65,16 @@ def edge_list(title: str, edges: list[CircuitEdge], circuit: Circuit, state: Pag
     ordered = sorted(edges, key=lambda e: (not e.via.is_causal, -abs(e.value)))
     is_in = title in ("reads from", "written by")
 
-    def listed(some: list[CircuitEdge]) -> html.Node:
+    def listed(some: Sequence[CircuitEdge]) -> html.Node:
         ends = [(edge, edge.source if is_in else edge.target) for edge in some]
         return html.Ul([html.Li(_line(edge, other, circuit, state)) for edge, other in ends])
 
-    first = [edge for edge in ordered if _is_worth_a_line(edge)][:_MOST]
-    rest = [edge for edge in ordered if edge not in first]
+    worth, weak = worth_listing(ordered)
+    first, rest = worth[:_MOST], [*worth[_MOST:], *weak]
     parts = [html.Span(title, className="list-title"), listed(first)]
     if rest:
-        parts.append(html.Details([html.Summary(f"{len(rest)} weaker ones"), listed(rest)]))
+        parts.append(html.Details([html.Summary(count_of(len(rest), "weaker one")), listed(rest)]))
     return html.Div(parts, className="edge-list")
-
-
-def _is_worth_a_line(edge: CircuitEdge) -> bool:
-    """What rounds to 0 in the list is folded."""
-    return float(_value(edge).replace("−", "-")) != 0
 
 
 def _value(edge: CircuitEdge) -> str:

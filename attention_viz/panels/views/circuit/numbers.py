@@ -1,24 +1,20 @@
 """Small things that the parts of the circuit view share."""
 
 from attention_viz.panels.kit import html
-from attention_viz.records.circuits.circuit import Circuit
-from attention_viz.records.page import PageState
 
 
-def draw_sign(item: dict[str, str], text: str | None = None) -> html.Node:
-    """A sign of a legend, with its text or another one."""
+def draw_legend(line: list[dict[str, str]], items: list[dict[str, str]]) -> html.Node:
+    """A line of signs; unfolded, all items and then the notes among them."""
+    signs = [_draw_sign(item) for item in items if item["mark"] != "note"]
+    notes = [html.P(item["text"], className="note") for item in items if item["mark"] == "note"]
+    whole = html.Div(signs, className="legend-signs") if signs else None
+    summary = html.Summary([_draw_sign(item) for item in line])
+    return html.Details([summary, whole, *notes], className="graph-legend")
+
+
+def _draw_sign(item: dict[str, str]) -> html.Node:
     mark = html.I(className=f"sign {item['mark']}", style={"color": item["colour"]})
-    return html.Span([mark, item["text"] if text is None else text], className="legend-item")
-
-
-def strongest_edge(circuit: Circuit) -> float:
-    """The greatest size of a causal edge, logits; 0 where there is none."""
-    return max((abs(edge.value) for edge in circuit.causal_edges), default=0.0)
-
-
-def smallest_of(circuit: Circuit, state: PageState) -> float:
-    """The least size (logits) of an edge that the page draws: a share of the strongest."""
-    return state.circuit.smallest * strongest_edge(circuit)
+    return html.Span([mark, item["text"]], className="legend-item")
 
 
 def count_of(count: int, what: str) -> str:
