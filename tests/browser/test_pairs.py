@@ -23,7 +23,7 @@ def person(visit, site):
 
 
 def test_a_counterfactual_is_built_marked_and_run(person):
-    assert marked(person) == []
+    person.until(lambda: marked(person) == [], "nothing marked")
     builds(person, "Swap names")
     person.until(lambda: person.state().counterfactual == SWAPPED, "the counterfactual run")
     assert person.element("#counterfactual").get_attribute("value") == SWAPPED

@@ -77,7 +77,9 @@ def layout() -> html.Node:
             _section("Words", _WORDS),
             _section("Ablation kinds", [(kind.value, kind.about) for kind in AblationKind]),
             _section("Metrics", [(f"{m.title} ({m.unit})", m.about) for m in Metric]),
-        ]
+        ],
+        className="help-text",
+        tabIndex=0,  # so that keys scroll it
     )
 
 

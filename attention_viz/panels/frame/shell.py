@@ -25,7 +25,13 @@ def layout(bench: Any, logo: str) -> dash_html.Div:
             Skeleton("frame", html.to_html(_frame(logo)), start(bench, page)),
             *(Bridge(bridge_id(name)) for name in BRIDGES),
             dbc.Offcanvas(
-                sheet, id="help", title="Help", placement="end", is_open=False, className="help"
+                sheet,
+                id="help",
+                title=dash_html.Span("Help", id="help-title"),
+                labelledby="help-title",
+                placement="end",
+                is_open=False,
+                className="help",
             ),
         ],
         className="page",
