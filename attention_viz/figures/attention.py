@@ -33,7 +33,7 @@ def draw_map(
     index: int,
     show: str = "clean",
     threshold: float = 0.0,
-    focus: tuple[int, int] | None = None,
+    focus: tuple[int | None, int | None] | None = None,
     theme: str = "light",
     *,
     click: Mapping[str, Any] | None = _CLICK,
