@@ -3,6 +3,7 @@
 from typing import Any
 
 from attention_viz.models.catalogue import Catalogue
+from attention_viz.records.errors import BadInput
 from attention_viz.records.model import ModelEntry, ModelInfo, ModelStatus
 from tests.panels.views import StubWorkbench, text_of
 
@@ -49,6 +50,9 @@ class FakeWorkbench(StubWorkbench):
         entry = self.catalogue.entry(name)
         state, message = self.states[name]
         return ModelStatus(entry, state, info_of(name) if state == "ready" else None, message)
+
+    def token_id(self, model: str, text: str) -> int:
+        raise BadInput(f"{model} has no token {text}.", "Choose another.")
 
     def measure(self, request: Any) -> Any:
         answer = self.known[request]

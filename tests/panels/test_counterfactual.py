@@ -1,19 +1,19 @@
 """Building a counterfactual from the page, and how the row of tokens shows what differs."""
 
-import pytest
-from dash import Dash
-from dash._callback_context import context_value
-from dash._utils import AttributeDict
+from typing import Any
 
-from attention_viz.panels import counterfactual
-from attention_viz.panels.common import NotReady
-from attention_viz.panels.counterfactual import build
-from attention_viz.panels.prompt import draw_note, draw_tokens
+import pytest
+
+from attention_viz.panels.frame import counterfactual
+from attention_viz.panels.frame.counterfactual import build
+from attention_viz.panels.frame.prompt import draw_note, draw_tokens
+from attention_viz.panels.kit.acts import Outcome, outcome_json
 from attention_viz.records.circuits.counterfactual import Way
 from attention_viz.records.errors import BadInput
+from attention_viz.records.page import PageState
 from attention_viz.records.question import TokensRequest
 from tests.panels.fakes import FakeWorkbench, said
-from tests.panels.views import MARY, callback_named, find_all
+from tests.panels.views import MARY, find_all
 
 LONE = MARY.change(counterfactual="")
 
@@ -28,41 +28,45 @@ def read(bench, state):
     return bench.measure(TokensRequest(state.question))
 
 
-def press(bench, way: Way, presses: int, prompt: str, state=LONE) -> tuple:
+def press(bench: Any, way: Way, presses: int, prompt: str, state: PageState = LONE) -> Outcome:
     """What a press in the menu does: the box, the page and the toasts."""
-    app = Dash()
-    counterfactual.register(app, bench)
-    item = {"prop_id": f'{{"type":"build-way","way":"{way.value}"}}.n_clicks', "value": presses}
-    token = context_value.set(AttributeDict(triggered_inputs=[item]))
-    try:
-        return callback_named(app, "fill")([presses], prompt, state.to_json())
-    finally:
-        context_value.reset(token)
+    payload = {"way": way.value, "seed": presses, "prompt": prompt}
+    return counterfactual.ACTS["build"](bench, state, payload)
 
 
-def changed(patch) -> dict:
-    return {op["location"][0]: op["params"]["value"] for op in patch.to_plotly_json()["operations"]}
+def text_in_box(outcome: Outcome) -> str:
+    return outcome.values["counterfactual"]
 
 
 def test_a_press_fills_the_box_and_runs_it(bench):
-    text, patch, says = press(bench, Way.NAMES, 1, LONE.prompt)
-    assert text == MARY.counterfactual
-    assert changed(patch)["counterfactual"] == text and changed(patch)["prompt"] == LONE.prompt
-    assert type(says).__name__ == "NoUpdate"
+    outcome = press(bench, Way.NAMES, 1, LONE.prompt)
+    assert text_in_box(outcome) == MARY.counterfactual
+    told = outcome_json(outcome, LONE)
+    assert told["changes"] == {"shared.counterfactual": MARY.counterfactual}
+    assert "says" not in told
 
 
 def test_what_is_typed_is_built_from_not_what_was_run(bench):
     typed = "Then Anna and Eric had a long talk. Eric gave a book to"
-    text, patch, _ = press(bench, Way.NAMES, 1, typed, LONE.change(position=3))
-    assert text == "Then Anna and Eric had a long talk. Anna gave a book to"
-    assert changed(patch)["prompt"] == typed and changed(patch)["position"] == -1
+    outcome = press(bench, Way.NAMES, 1, typed, LONE.change(position=3))
+    assert text_in_box(outcome) == "Then Anna and Eric had a long talk. Anna gave a book to"
+    assert (outcome.page.prompt, outcome.page.position) == (typed, -1)
+    assert outcome.page.counterfactual == text_in_box(outcome)
+
+
+def test_what_belonged_to_the_old_prompt_is_let_go(bench):
+    state = LONE.put("circuit", hidden=("L2H3",), names=(("L2H3", "mover"),))
+    page = press(bench, Way.NAMES, 1, LONE.prompt, state).page
+    assert (page.circuit.hidden, page.circuit.names) == ((), ())
 
 
 def test_each_press_draws_another_random_token(bench):
-    first, second, again = (press(bench, Way.RANDOM, n, LONE.prompt)[0] for n in (1, 2, 1))
+    first, second, again = (
+        text_in_box(press(bench, Way.RANDOM, n, LONE.prompt)) for n in (1, 2, 1)
+    )
     assert first != second and first == again
     differs = [at for at, *_ in marked(read(bench, MARY.change(counterfactual=second)))]
-    assert differs == ["10"], "one token, where the prompt repeats itself"
+    assert differs == [10], "one token, where the prompt repeats itself"
 
 
 @pytest.mark.parametrize(
@@ -75,9 +79,31 @@ def test_each_press_draws_another_random_token(bench):
     ],
 )
 def test_what_cannot_be_built_changes_nothing(bench, prompt, way, reason):
-    text, patch, says = press(bench, way, 1, prompt)
-    assert type(text).__name__ == type(patch).__name__ == "NoUpdate"
-    assert reason in says[0]["message"] and says[0]["remedy"]
+    with pytest.raises(BadInput, match=reason) as caught:
+        press(bench, way, 1, prompt)
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {},
+        {"way": "sideways", "seed": 1, "prompt": "x"},
+        {"way": Way.NAMES.value, "seed": "1", "prompt": "x"},
+        {"way": Way.NAMES.value, "seed": True, "prompt": "x"},
+        {"way": Way.NAMES.value, "seed": 1, "prompt": None},
+    ],
+)
+def test_a_way_that_is_none_is_refused(payload):
+    with pytest.raises(BadInput, match="no such way"):
+        counterfactual.ACTS["build"](FakeWorkbench(), LONE, payload)
+
+
+def test_the_menu_offers_every_way_with_the_prompt_as_typed():
+    items = find_all(counterfactual.layout(), "button")
+    assert len(items) == len(Way)
+    for item, way in zip(items, Way, strict=True):
+        assert way.value in item.props["data-payload"] and item.props["data-with"] == "prompt"
 
 
 def test_an_old_counterfactual_of_another_length_does_not_hinder(bench):
@@ -87,39 +113,39 @@ def test_an_old_counterfactual_of_another_length_does_not_hinder(bench):
 
 def test_nothing_is_built_while_the_model_is_loaded():
     loading = FakeWorkbench(embedded=("loading", ""))
-    with pytest.raises(NotReady):
+    with pytest.raises(BadInput, match="loading"):
         build(loading, LONE, Way.NAMES)
-    text, patch, says = press(loading, Way.NAMES, 1, LONE.prompt)
-    assert type(text).__name__ == type(patch).__name__ == "NoUpdate"
-    assert says[0]["kind"] == "warning" and "loading" in says[0]["message"]
+    with pytest.raises(BadInput, match="loading") as caught:
+        press(loading, Way.NAMES, 1, LONE.prompt)
+    assert caught.value.remedy
 
 
 # The row of tokens
 
 
-def marked(read_prompt) -> list[tuple[str, str, str]]:
+def marked(read_prompt) -> list[tuple[int, str, str]]:
     """Position, other token and title of the chips that are marked."""
     return [
         (
-            chip.__dict__["data-position"],
-            said(find_all(chip, "B")),
-            chip.title,
+            chip.props["data-position"],
+            said(find_all(chip, "b")),
+            chip.props["title"],
         )
         for chip in draw_tokens(read_prompt)
-        if "differs" in chip.className
+        if "differs" in chip.props["className"]
     ]
 
 
 def test_chips_that_differ_name_the_other_token(bench):
     ((position, other, title),) = marked(read(bench, MARY))
-    assert (position, other) == ("10", "→ ␣Mary")
+    assert (position, other) == (10, "→ ␣Mary")
     assert "The counterfactual has ␣Mary here" in title
     assert said(draw_note(read(bench, MARY))) == "1 token differs: ␣John → ␣Mary at 10"
 
 
 def test_the_read_out_can_differ_too(bench):
     chips = draw_tokens(read(bench, MARY.change(position=10)))
-    assert set(chips[10].className.split()) == {"token", "on", "differs"}
+    assert set(chips[10].props["className"].split()) == {"token", "on", "differs"}
 
 
 def test_without_a_counterfactual_nothing_is_marked(bench):

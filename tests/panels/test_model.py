@@ -1,85 +1,111 @@
 """The menu of models: loading, failing, trying again."""
 
-from dash import no_update
+from dataclasses import replace
 
-from attention_viz.panels.model import draw_chip, option, settled, sizes, with_model
-from attention_viz.panels.news import ended_jobs, is_busy, job_mark, read_news
-from attention_viz.panels.requests import search_request, sweep_request
-from attention_viz.records.job import JobStatus
-from tests.panels.fakes import ENTRIES, FakeWorkbench, info_of, said
-from tests.panels.views import MARY
+import pytest
 
-WANTED = {"name": "other", "at": 1}
-PAGE = MARY.to_json()
+from attention_viz.panels.frame import model
+from attention_viz.panels.frame.model import news, settle, sizes
+from attention_viz.panels.kit.acts import outcome_json
+from attention_viz.panels.kit.parts import Reading
+from attention_viz.records.errors import BadInput
+from attention_viz.records.model import SelfCheck
+from tests.panels.fakes import FakeWorkbench, info_of, said
+from tests.panels.views import MARY, answer, draw, find_all
+
+
+def settled(bench, wanted="other", page=MARY) -> dict:
+    return outcome_json(settle(bench, page, wanted), page)
+
+
+def chip(bench, **local) -> str:
+    return answer(model, "model-chip", bench, MARY, **local)["html"]
 
 
 def test_sizes_are_named_once_they_are_known():
     assert sizes(info_of(layers=4, heads=8)) == "4 layers × 8 heads · 2.4 M"
-    assert "small" in said(option(ENTRIES[0], None)["label"])
-    assert "2 layers" in said(option(ENTRIES[0], info_of())["label"])
+    lines = find_all(draw(model, "model-box", FakeWorkbench(), _reading()), "option")
+    assert [line.props["value"] for line in lines] == ["embedded", "other"]
+    assert "2 layers" in said(lines[0]) and "from the hub" in said(lines[1])
+    (unknown, _) = find_all(
+        draw(model, "model-box", FakeWorkbench(embedded=("loading", "")), _reading()), "option"
+    )
+    assert "small" in said(unknown)
+
+
+def _reading(**local):
+    return Reading(MARY, {"model.wanted": local.get("wanted")})
+
+
+@pytest.mark.parametrize(
+    ("state", "chosen"), [("loading", "other"), ("failed", "embedded"), (None, "embedded")]
+)
+def test_the_menu_shows_the_model_that_comes_or_else_the_pages(state, chosen):
+    bench = FakeWorkbench(**({"other": (state, "")} if state else {}))
+    menu = draw(model, "model-box", bench, _reading(wanted="other" if state else None))
+    (line,) = [each for each in find_all(menu, "option") if each.props["selected"]]
+    assert line.props["value"] == chosen
 
 
 def test_the_page_stays_with_the_old_model_while_another_is_loaded():
     bench = FakeWorkbench(other=("loading", "fetching 40 %"))
-    assert settled(bench, WANTED, PAGE) == (no_update,) * 5
-    chip = said(draw_chip(bench.status("embedded"), bench.status("other")))
-    assert chip == "loading other… fetching 40 %"
+    assert settled(bench) == {"wanted": "other"}
+    assert "loading other… fetching 40 %" in chip(bench, **{"model.wanted": "other"})
+    assert "cpu" in chip(bench)  # this page's own model is there
+
+
+def test_choosing_a_model_loads_it():
+    bench = FakeWorkbench(other=("loading", ""))
+    outcome = model.ACTS["model"](bench, MARY, {"value": "other"})
+    assert bench.loaded == ["other"] and outcome.wanted == "other" and outcome.page is None
+    for payload in ({}, {"value": "elsewhere"}, {"value": []}):
+        with pytest.raises(BadInput, match="list"):
+            model.ACTS["model"](bench, MARY, payload)
 
 
 def test_a_model_that_is_there_takes_the_page_without_the_old_ones_ids():
     bench = FakeWorkbench(other=("ready", ""))
-    page = MARY.change(answer=3, flip_to=4, position=2)
-    data, restored, wanted, _, _ = settled(bench, WANTED, page.to_json())
-    assert data == restored == with_model(page, "other").to_json()
-    assert (data["model"], data["heads"], data["answer"], data["flip_to"]) == (
-        "other",
-        [],
-        None,
-        None,
-    )
-    assert data["prompt"] == MARY.prompt and wanted is None
+    page = MARY.change(answer=3, flip_to=4, position=2).put("circuit", hidden=("L2H3",))
+    outcome = settle(bench, page, "other")
+    assert outcome.page == page.with_model("other") and outcome.wanted == ""
+    changes = settled(bench, page=page)["changes"]
+    assert changes["shared.model"] == "other" and changes["shared.heads"] == []
+    assert changes["shared.answer"] is changes["shared.flip_to"] is None
+    assert "shared.prompt" not in changes
+
+
+def test_the_pages_own_model_chosen_again_is_wanted_no_longer():
+    assert settled(FakeWorkbench(), wanted="embedded") == {"wanted": ""}
 
 
 def test_a_failure_is_said_once_and_can_be_tried_again():
     bench = FakeWorkbench(other=("failed", "No connection. Use a folder."))
-    data, _, wanted, menu, says = settled(bench, WANTED, PAGE)
-    assert data is no_update and menu == "embedded"
-    assert "stays with embedded" in says[0]["message"]
-    assert says[0]["remedy"] == "No connection. Use a folder."
-    assert settled(bench, wanted, PAGE) == (no_update,) * 5
-    assert "other failed" in said(draw_chip(bench.status("embedded"), bench.status("other")))
+    told = settled(bench)
+    assert "stays with embedded" in told["says"][0]["message"]
+    assert told["says"][0]["remedy"] == "No connection. Use a folder."
+    assert "changes" not in told and told["told"] == {"failed": "other"}
+    shown = chip(bench, **{"model.wanted": "other"})
+    assert "other failed" in shown and "Try again" in shown
+    assert 'data-act="model"' in shown and "&quot;other&quot;" in shown
 
 
-def test_news_of_jobs_tell_others_their_kind_only():
-    mine = JobStatus("job-1", sweep_request(MARY), "running", done=2, total=4, seconds=1.23)
-    bench = FakeWorkbench(mine)
-    bench.jobs.active = lambda: (mine,)
-    news = read_news(bench, "embedded", None, None)
-    assert news["jobs"][0]["label"] == "sweep" and MARY.prompt not in str(news)
-    assert is_busy(news)
-    bench.jobs.active = lambda: ()
-    later = read_news(bench, "embedded", None, news)
-    assert later["over"] == ["job-1"] and not is_busy(later)
+def test_the_pages_own_model_can_fail_too():
+    told = settled(FakeWorkbench(embedded=("failed", "Disk full.")), wanted="embedded")
+    assert "stays" not in told["says"][0]["message"]
+    assert "embedded failed" in chip(FakeWorkbench(embedded=("failed", "Disk full.")))
 
 
-def test_the_timer_runs_while_a_model_is_loaded():
-    bench = FakeWorkbench(other=("loading", ""))
-    bench.jobs.active = lambda: ()
-    assert is_busy(read_news(bench, "embedded", "other", None))
-    assert not is_busy(read_news(bench, "embedded", None, None))
-    assert is_busy(read_news(bench, "other", None, None))
+def test_the_chip_says_what_was_tested():
+    shown = said(model.chip(FakeWorkbench().status("embedded")))
+    assert "cpu" in shown and "self-test" not in shown
+    checked = replace(info_of(), checks=(SelfCheck("scale 1 changes nothing", 1e-7),))
+    badge = model.draw_badge(checked)
+    assert "self-test" in said(badge) and "scale 1 changes nothing" in badge.props["title"]
 
 
-def test_marks_follow_the_pages_own_jobs():
-    mine = JobStatus("job-1", sweep_request(MARY), "running", done=2, total=4)
-    bench = FakeWorkbench(mine)
-    assert job_mark(bench, PAGE, sweep_request) == "job-1 running 2 0"
-    assert job_mark(bench, MARY.change(position=3).to_json(), sweep_request) == ""
-    assert job_mark(bench, PAGE, search_request) == ""  # no token to flip to
-
-
-def test_jobs_that_are_over_or_forgotten_have_ended():
-    over = JobStatus("job-1", None, "done")
-    running = JobStatus("job-2", None, "running")
-    followed = {"job-1": True, "job-2": True, "job-3": True}
-    assert ended_jobs(FakeWorkbench(over, running), followed) == ["job-1", "job-3"]
+def test_scripts_are_told_where_a_model_stands():
+    assert news(FakeWorkbench(), "embedded")["state"] == "ready"
+    assert news(FakeWorkbench(), "embedded")["heads"] == 3
+    loading = news(FakeWorkbench(other=("loading", "fetching 40 %")), "other")
+    assert loading == {"name": "other", "state": "loading", "message": "fetching 40 %"}
+    assert news(FakeWorkbench(), "elsewhere")["state"] == "failed"

@@ -1,64 +1,104 @@
 """Prompt, run and the row of tokens."""
 
+from typing import Any
+
 import pytest
 
-from attention_viz.panels.prompt import (
-    check_prompt,
-    draw_tokens,
-    pick_position,
-    run_patch,
-    with_prompt,
-)
+from attention_viz.panels.frame import prompt
+from attention_viz.panels.frame.prompt import check_prompt, draw_tokens
+from attention_viz.panels.kit.acts import outcome_json
 from attention_viz.records.errors import BadInput
+from attention_viz.records.page import PageState
 from attention_viz.records.question import TokensRequest
 from tests.panels.fakes import FakeWorkbench, said
-from tests.panels.views import MARY
+from tests.panels.views import MARY, answer
 
 
-@pytest.mark.parametrize("prompt", ["", "   \n "])
-def test_an_empty_prompt_is_refused(prompt):
+def run(state: PageState, text: Any, counterfactual: Any = "", bench: Any = None) -> dict:
+    """What the browser is told after a press on Run."""
+    bench = bench or FakeWorkbench(embedded=("loading", ""))
+    payload = {"prompt": text, "counterfactual": counterfactual}
+    return outcome_json(prompt.ACTS["run"](bench, state, payload), state)
+
+
+@pytest.mark.parametrize("text", ["", "   \n ", None, 3, ["a"]])
+def test_an_empty_prompt_is_refused(text):
     with pytest.raises(BadInput, match="empty") as caught:
-        check_prompt(FakeWorkbench(), MARY.change(prompt=prompt))
+        run(MARY, text)
     assert caught.value.remedy
+    with pytest.raises(BadInput, match="empty"):
+        prompt.ACTS["run"](FakeWorkbench(), MARY, {})
 
 
 def test_prompts_the_model_cannot_read_are_refused(workbench):
     workbench.wait("embedded")
     with pytest.raises(BadInput, match="128"):
-        check_prompt(workbench, MARY.change(prompt="so " * 500))
+        run(MARY, "so " * 500, bench=workbench)
     with pytest.raises(BadInput, match="counterfactual"):
-        check_prompt(workbench, MARY.change(counterfactual="Two words"))
+        run(MARY, MARY.prompt, "Two words", bench=workbench)
+
+
+@pytest.mark.parametrize("text", ["half a character \ud83d", "a" * 100_001])
+def test_prompts_no_page_holds_are_refused_even_while_the_model_is_loaded(text):
+    with pytest.raises(BadInput, match="prompt"):
+        run(MARY, text)
+    with pytest.raises(BadInput, match="counterfactual"):
+        run(MARY, "Something", text)
 
 
 def test_a_prompt_is_taken_while_the_model_is_loaded():
     check_prompt(FakeWorkbench(embedded=("loading", "")), MARY)
+    assert run(PageState(), "Something else") == {"changes": {"shared.prompt": "Something else"}}
 
 
 def test_another_prompt_lets_go_of_positions_the_same_keeps_them():
-    state = MARY.change(position=4, focus=(1, 2), maps_page=1)
-    assert with_prompt(state, state.prompt, "") == state.change(counterfactual="")
-    other = with_prompt(state, "Something else", "")
-    assert (other.position, other.focus, other.maps_page) == (-1, None, 0)
-    assert other.heads == state.heads
+    state = MARY.change(position=4).put("attention", focus=(1, 2), page=1)
+    same = run(state, state.prompt, state.counterfactual)
+    assert same == {"changes": {}}
+    other = run(state, "Something else")["changes"]
+    assert other["shared.position"] == -1 and other["attention.focus"] is None
+    assert other["attention.page"] == 0 and "shared.heads" not in other
+    without = run(state, state.prompt)["changes"]
+    assert without["shared.counterfactual"] == "" and "shared.position" not in without
 
 
 def test_a_run_changes_only_its_own_fields():
-    changed = {tuple(op["location"]) for op in run_patch(MARY).to_plotly_json()["operations"]}
-    assert changed == {(n,) for n in ("prompt", "counterfactual", "position", "focus", "maps_page")}
+    state = MARY.change(position=4, kind="mean", view="circuit").put("circuit", edges=30)
+    assert set(run(state, "Something else", "Another one")["changes"]) == {
+        "shared.prompt",
+        "shared.counterfactual",
+        "shared.position",
+    }
+
+
+def test_a_line_ending_after_the_counterfactual_is_no_part_of_it():
+    told = run(PageState(), "Something", "Another\n\n")
+    assert told["changes"]["shared.counterfactual"] == "Another"
+
+
+def test_an_example_typed_brings_its_target(workbench):
+    workbench.wait("embedded")
+    told = run(PageState(), MARY.prompt, MARY.counterfactual, workbench)
+    assert told["changes"]["shared.flip_to"] == workbench.token_id("embedded", " John")
 
 
 def test_tokens_are_told_apart_by_position(workbench):
     workbench.wait("embedded")
     read = workbench.measure(TokensRequest(MARY.change(position=4).question))
     chips = draw_tokens(read)
-    assert [chip.__dict__["data-position"] for chip in chips] == [str(i) for i in range(15)]
-    assert [chip.__dict__["aria-pressed"] for chip in chips].index("true") == 4
+    assert [chip.props["data-position"] for chip in chips] == list(range(15))
+    assert [chip.props["aria-pressed"] for chip in chips].index("true") == 4
+    assert [chip.props["tabIndex"] for chip in chips].count(0) == 1  # one Tab stop
     assert said(chips[4]).startswith("␣John") and said(chips[10]).startswith("␣John")
 
 
-def test_the_last_position_is_kept_as_minus_one(workbench):
+def test_a_position_the_prompt_lacks_is_said_in_the_tokens_place(workbench):
     workbench.wait("embedded")
-    assert pick_position(workbench, MARY, 14) == -1
-    assert pick_position(workbench, MARY, 10) == 10
-    with pytest.raises(BadInput, match="0 to 14"):
-        pick_position(workbench, MARY, 15)
+    shown = answer(prompt, "tokens", workbench, MARY.change(position=15))["html"]
+    assert "0 to 14" in shown and "problem" in shown
+    assert answer(prompt, "pair-note", workbench, MARY.change(position=15))["html"] == ""
+
+
+def test_tokens_say_that_the_model_is_loaded():
+    told = answer(prompt, "tokens", FakeWorkbench(embedded=("loading", "reading weights")), MARY)
+    assert "reading weights" in told["html"] and told["waits"]

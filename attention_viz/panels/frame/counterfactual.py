@@ -16,6 +16,7 @@ from attention_viz.records.circuits.counterfactual import (
 )
 from attention_viz.records.errors import BadInput
 from attention_viz.records.page import PageState
+from attention_viz.records.page.checks import is_whole
 from attention_viz.records.question import Question
 
 _ABOUT = {
@@ -67,7 +68,7 @@ def build(bench: Any, state: PageState, way: Way, seed: int = 0) -> Counterfactu
 def _build(bench: Any, state: PageState, payload: dict[str, Any]) -> Outcome:
     ways = {way.value: way for way in Way}
     way, seed, prompt = ways.get(str(payload.get("way"))), payload.get("seed"), payload.get(PROMPT)
-    if way is None or not isinstance(seed, int) or not isinstance(prompt, str):
+    if way is None or not is_whole(seed) or not isinstance(prompt, str):
         raise BadInput("There is no such way to build one.", "Choose one of the menu.")
     typed = state.with_prompt(prompt, "")
     made = build(bench, typed, way, seed=seed)

@@ -7,6 +7,7 @@ from attention_viz.panels.kit import html
 from attention_viz.panels.kit.acts import Act, Outcome, act_button
 from attention_viz.records.errors import BadInput
 from attention_viz.records.page import PageState
+from attention_viz.records.page.checks import is_whole
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def layout() -> html.Node:
 
 def _show(bench: Any, state: PageState, payload: dict[str, Any]) -> Outcome:
     index = payload.get("index")
-    if index not in range(len(EXAMPLES)):
+    if not is_whole(index) or index not in range(len(EXAMPLES)):
         raise BadInput("There is no such example.", "Choose one of the menu.")
     shown = suggested_flip(bench, example_state(EXAMPLES[index], state))
     texts = {"prompt": shown.prompt, "counterfactual": shown.counterfactual}

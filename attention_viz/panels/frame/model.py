@@ -125,4 +125,5 @@ def news(bench: Any, name: str) -> dict[str, Any]:
 
 
 PARTS = (Part("model-box", draw_menu), Part("model-chip", draw_chip))
+NAMES = tuple(part.name for part in PARTS)
 ACTS: dict[str, Act] = {"model": _choose}

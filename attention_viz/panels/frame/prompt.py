@@ -12,6 +12,7 @@ from attention_viz.panels.kit.common import NotReady, ask, loading, token_text
 from attention_viz.panels.kit.parts import Part, place
 from attention_viz.records.errors import AttentionVizError, BadInput
 from attention_viz.records.page import PageState
+from attention_viz.records.page.checks import check
 from attention_viz.records.question import PromptTokens, TokensRequest
 from attention_viz.records.tokens import Token
 
@@ -78,6 +79,7 @@ def check_prompt(bench: Any, state: PageState) -> None:
     """Raises BadInput for a question the model can't read; lets it pass while it is loaded."""
     if not state.prompt.strip():
         raise BadInput("The prompt is empty.", "Type a few words, or take one of the examples.")
+    check(state)
     try:
         ask(bench, TokensRequest(state.question))
     except NotReady:

@@ -7,6 +7,7 @@ A question is `{n, page, local, …}` with the page's sparse state, and one of
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from dash import MATCH, Dash, Input, Output
@@ -19,8 +20,9 @@ from attention_viz.panels.kit.parts import Part, draw_part, mark_of
 from attention_viz.panels.kit.results import CANCEL, cancel
 from attention_viz.panels.rail import heads, intervention, prediction, search, targets
 from attention_viz.panels.views import room
-from attention_viz.records.errors import AttentionVizError
+from attention_viz.records.errors import AttentionVizError, BadInput
 from attention_viz.records.page import VIEWS, PageState, View
+from attention_viz.records.page.checks import is_whole
 
 FRAME = (model, examples, link, prompt, counterfactual)
 RAIL = (prediction, heads, intervention, targets, search)
@@ -52,7 +54,8 @@ def answer(
 ) -> dict[str, Any]:
     """What the browser is told; see the module's head for what it asks."""
     asked = asked if isinstance(asked, dict) else {}
-    told: dict[str, Any] = {"n": asked.get("n")}
+    number = asked.get("n")
+    told: dict[str, Any] = {"n": number if is_whole(number) else None}
     try:
         state = PageState.from_json(asked.get("page") or {})
     except AttentionVizError as error:
@@ -76,16 +79,31 @@ def _texts(given: Any) -> list[str]:
 def _tick(
     bench: Any, parts: Mapping[str, Part], state: PageState, local: dict, asked: dict
 ) -> dict[str, Any]:
-    """How what is under way stands: parts whose jobs moved, what ended, a model that came."""
+    """How what is under way stands: parts whose jobs moved, what ended, a model that came.
+
+    While a model is loaded, so is how far that is.
+    """
     watched = asked["watch"] if isinstance(asked["watch"], dict) else {}
     moved = [name for name, marks in watched.items() if name in parts and _moved(bench, marks)]
     wanted = asked.get("wanted")
-    came = model.settle(bench, state, wanted) if isinstance(wanted, str) else Outcome()
-    ended = search.adopt(bench, state, _texts(asked.get("followed")))
+    if isinstance(wanted, str) or model.news(bench, state.model)["state"] == "loading":
+        moved += [name for name in model.NAMES if name in parts]
+    came = _settled(bench, state, wanted)
+    ended = search.adopt(bench, came.page or state, _texts(asked.get("followed")))
+    both = replace(
+        came, page=ended.page or came.page, says=came.says + ended.says, followed=ended.followed
+    )
     return {
         "parts": {n: draw_part(bench, parts[n], state, local) for n in moved},
-        "outcome": outcome_json(came, state) | outcome_json(ended, state),
+        "outcome": outcome_json(both, state),
     }
+
+
+def _settled(bench: Any, state: PageState, wanted: Any) -> Outcome:
+    try:
+        return model.settle(bench, state, wanted) if isinstance(wanted, str) else Outcome()
+    except BadInput as error:  # no such model
+        return Outcome(says=toast(error), wanted="")
 
 
 def _moved(bench: Any, marks: Any) -> bool:

@@ -1,6 +1,8 @@
 """What a person asks the server to do, and what comes of it."""
 
 import base64
+import sys
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -77,9 +79,12 @@ def perform(
         return {"says": toast("The page asked for something unknown.", "Reload the page.")}
     try:
         outcome = act(bench, state, payload if isinstance(payload, dict) else {})
+        return outcome_json(outcome or Outcome(), state)
     except AttentionVizError as error:
         return {"says": toast(error)}
-    return outcome_json(outcome or Outcome(), state)
+    except Exception:
+        traceback.print_exc(file=sys.stderr)
+        return {"says": toast("The server made a mistake.", "Its log says which.")}
 
 
 def act_button(

@@ -8,13 +8,14 @@ So no panel lists its inputs, and none can forget one.
 import hashlib
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
 from attention_viz.panels.kit import html
 from attention_viz.panels.kit.common import NotReady, explain
+from attention_viz.records.ablation import SETTINGS
 from attention_viz.records.errors import AttentionVizError
 from attention_viz.records.job import JobStatus
 from attention_viz.records.page import VIEWS, PageState
@@ -42,14 +43,24 @@ def place(name: str, **props: Any) -> html.Node:
 
 
 class Reading:
-    """A page's state that notes which of its fields are read, as "SECTION.FIELD"."""
+    """A page's state that notes which of its fields are read, as "SECTION.FIELD".
+
+    What is changed while drawing is no longer the page's, and is not noted.
+    """
 
     def __init__(
-        self, state: PageState, local: dict[str, Any] | None = None, read: set[str] | None = None
+        self,
+        state: PageState,
+        local: dict[str, Any] | None = None,
+        notes: "_Notes | None" = None,
     ):
         self._state = state
         self._local = local or {}
-        self.read: set[str] = set() if read is None else read
+        self._notes = notes or _Notes(set())
+
+    @property
+    def read(self) -> set[str]:
+        return self._notes.read
 
     def __getattr__(self, name: str) -> Any:
         known = getattr(PageState, name, None)
@@ -59,47 +70,64 @@ class Reading:
             return known.__get__(self)
         value = getattr(self._state, name)
         if name in ("settings", "views"):
-            self.read.update(_all_of(self._state, name))
+            self._notes.add(*_all_of(self._state, name))
             return value
         if name in _VIEW_NAMES:
-            return _ReadingView(value, name, self.read)
-        self.read.add(f"{SHARED}.{name}")
+            return _ReadingView(value, name, self._notes)
+        self._notes.add(f"{SHARED}.{name}")
         return value
 
     def local(self, name: str) -> Any:
         """What a person chose on the page that is not in its link, such as the node clicked."""
-        self.read.add(f"local.{name}")
+        self._notes.add(f"local.{name}")
         return self._local.get(name)
 
     def setting(self, name: str) -> Any:
         """The value of one setting of ablation kinds."""
-        self.read.add(f"{OWN_SETTINGS}.{name}")
+        self._notes.add(f"{OWN_SETTINGS}.{name}")
         return dict(self._state.settings)[name]
 
     def change(self, **values: Any) -> "Reading":
-        return Reading(self._state.change(**values), self._local, self.read)
+        names = (f"{OWN_SETTINGS if n in SETTINGS else SHARED}.{n}" for n in values)
+        return self._with(self._state.change(**values), names)
 
     def put(self, view: str, **values: Any) -> "Reading":
-        return Reading(self._state.put(view, **values), self._local, self.read)
+        return self._with(self._state.put(view, **values), (f"{view}.{name}" for name in values))
+
+    def _with(self, state: PageState, changed: Iterable[str]) -> "Reading":
+        return Reading(state, self._local, self._notes.without(changed))
 
     def to_fragment(self) -> str:
         return self.whole().to_fragment()
 
     def whole(self) -> PageState:
         """The state itself; all of it counts as read."""
-        self.read.update(_all_of(self._state, "shared"))
-        self.read.update(_all_of(self._state, "settings"))
-        self.read.update(_all_of(self._state, "views"))
+        for what in ("shared", "settings", "views"):
+            self._notes.add(*_all_of(self._state, what))
         return self._state
+
+
+@dataclass(frozen=True)
+class _Notes:
+    """The addresses read of one page; those in `changed` stand for values that are not its own."""
+
+    read: set[str]
+    changed: frozenset[str] = frozenset()
+
+    def add(self, *addresses: str) -> None:
+        self.read.update(address for address in addresses if address not in self.changed)
+
+    def without(self, changed: Iterable[str]) -> "_Notes":
+        return _Notes(self.read, self.changed.union(changed))
 
 
 class _ReadingView:
     """One view's record that notes which of its fields are read."""
 
-    def __init__(self, record: Any, view: str, read: set[str]):
+    def __init__(self, record: Any, view: str, notes: _Notes):
         self._record = record
         self._view = view
-        self._read = read
+        self._notes = notes
 
     def __getattr__(self, name: str) -> Any:
         known = getattr(type(self._record), name, None)
@@ -107,12 +135,12 @@ class _ReadingView:
             return known.fget(self)
         if isinstance(known, FunctionType):
             return known.__get__(self)
-        self._read.add(f"{self._view}.{name}")
-        return getattr(self._record, name)
+        value = getattr(self._record, name)
+        self._notes.add(f"{self._view}.{name}")
+        return value
 
     def change(self, **values: Any) -> Any:
-        for name in self._record.__dataclass_fields__:
-            self._read.add(f"{self._view}.{name}")
+        self._notes.add(*(f"{self._view}.{name}" for name in self._record.__dataclass_fields__))
         return self._record.change(**values)
 
 

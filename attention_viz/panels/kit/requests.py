@@ -59,15 +59,18 @@ def lens_request(state: PageState, show: str = "clean") -> LensRequest:
     It counts positions from the page's read-out, because the answer is read there.
     """
     if show == "clean":
-        return LensRequest(without_counterfactual(state.question))
+        return LensRequest(state.change(counterfactual="").question)
     return LensRequest(state.question, heads=state.head_ids, ablation=state.intervention)
 
 
 def without_target(state: PageState, is_ablated: bool) -> Question:
-    """The question without what attention doesn't depend on, so that its key stays the same."""
-    question = replace(state.question, position=-1, answer=None, distractor=None)
-    is_resample = AblationKind(state.kind) is AblationKind.RESAMPLE
-    return question if is_ablated and is_resample else without_counterfactual(question)
+    """The question without what attention doesn't depend on, so that its key stays the same.
+
+    None of that is read, so that moving the read-out draws no attention anew.
+    """
+    plain = state.change(position=-1, answer=None, distractor=None, flip_to=None)
+    is_resample = is_ablated and AblationKind(state.kind) is AblationKind.RESAMPLE
+    return (plain if is_resample else plain.change(counterfactual="")).question
 
 
 def without_counterfactual(question: Question) -> Question:

@@ -27,7 +27,7 @@ def choice(options: Iterable[Any], default: Any) -> Any:
 
 
 def text(default: str = "", most: int = LONGEST_TEXT) -> Any:
-    return checked(default, lambda given: isinstance(given, str) and len(given) <= most)
+    return checked(default, lambda given: is_text(given) and len(given) <= most)
 
 
 def flag(default: bool) -> Any:
@@ -67,6 +67,14 @@ def are(values: Any, kind: type, count: int | None = None) -> bool:
     """Whether it is a tuple of that type (and length)."""
     is_right = isinstance(values, tuple) and all(isinstance(value, kind) for value in values)
     return is_right and (count is None or len(values) == count)
+
+
+def is_text(value: Any) -> bool:
+    """Whether it is a text, without half characters (lone surrogates): no model reads those."""
+    try:
+        return isinstance(value, str) and value.encode() is not None
+    except UnicodeEncodeError:
+        return False
 
 
 def is_whole(value: Any) -> bool:

@@ -157,6 +157,13 @@ class PageState:
         """
         if not isinstance(data, dict) or not all(isinstance(d, dict) for d in data.values()):
             raise BadInput("The page state is not an object.", "Open the page anew.")
+        try:
+            return cls._read(data)
+        except RecursionError as error:
+            raise BadInput("The page state is nested too deep.", "Open it anew.") from error
+
+    @classmethod
+    def _read(cls, data: dict[str, dict[str, Any]]) -> "PageState":
         shared = _known(_SHARED_FIELDS, data.get(SHARED, {}))
         given = data.get(OWN_SETTINGS, {})
         settings = tuple((n, given.get(n, s.default)) for n, s in SETTINGS.items())
