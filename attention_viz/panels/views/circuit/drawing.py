@@ -18,17 +18,14 @@ def graph_box(*children: Any) -> html.Node:
 
 
 def layout(*arranged: Any) -> html.Node:
-    """The toolbar above the graph; most of it acts on the nodes selected there.
-
-    `arranged` stands first: the choice of the layout, and what else belongs to the whole drawing.
-    """
+    """The toolbar above the graph, for the drawing as a whole; `arranged` stands first in it."""
     whole = [
         *arranged,
         _button("Show hidden", "show", "Draw all nodes again", hidden=True),
         _button("Reset drawing", "reset", "Forget pins, names, groups", hidden=True),
     ]
     return html.Div(
-        [html.Span(whole, className="drawing-part"), _selected(), zoom_buttons()],
+        [html.Span(whole, className="drawing-part"), zoom_buttons()],
         className="drawing-tools",
         role="toolbar",
         **{"aria-label": "Drawing"},
@@ -49,9 +46,10 @@ def zoom_buttons(can_widen: bool = True) -> html.Node:
     return html.Span(buttons, className="drawing-part graph-zoom")
 
 
-def _selected() -> html.Node:
+def for_selected() -> html.Node:
+    """The toolbar below the graph: what can be done to the nodes selected there."""
     name = html.Label([html.Span("Name", className="visually-hidden"), _name_box()])
-    return html.Span(
+    return html.Div(
         [
             html.Span(id="circuit-selected", className="visually-hidden", role="status"),
             name,
@@ -61,7 +59,9 @@ def _selected() -> html.Node:
             _button("Group", "group", "Put the selected nodes into one box of that name"),
             _button("Ungroup", "ungroup", "Take the box away", hidden=True),
         ],
-        className="drawing-part chosen",
+        className="drawing-tools chosen",
+        role="toolbar",
+        **{"aria-label": "Selected nodes"},
     )
 
 

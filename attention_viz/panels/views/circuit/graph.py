@@ -56,6 +56,7 @@ def _graph() -> html.Node:
     return drawing.graph_box(
         drawing.layout(segments("circuit.arranged", _ARRANGED, "Layout"), _hide_below()),
         place("circuit-figure"),
+        drawing.for_selected(),
         place("circuit-legend"),
         place("circuit-detail", className="circuit-detail"),
     )
@@ -65,7 +66,7 @@ def _hide_below() -> html.Node:
     share = slider("circuit.smallest", 0, _MOST_SHARE, 0.01, id="circuit-smallest")
     shown = html.Span([share, told("circuit.smallest", percent=True)], className="slider")
     title = "Edges weaker than this share of the strongest are not drawn; the table has them all"
-    return html.Label(["hide edges below", shown], className="control", title=title)
+    return html.Label(["hide below", shown], className="control", title=title)
 
 
 def _tables() -> list[html.Node]:

@@ -39,7 +39,7 @@ def _kind() -> html.Node:
     kinds = {kind.value: kind.value for kind in EDGE_ABLATIONS}
     chosen = segments("circuit.edge_kind", kinds, "Outside is replaced by")
     about = "what an edge outside the circuit carries: the counterfactual's value, a mean, nothing"
-    return html.Div(["outside is replaced by", chosen], className="control", title=about)
+    return html.Div(["outside", chosen], className="control", title=about)
 
 
 def _scores() -> list[html.Node]:
