@@ -1,7 +1,6 @@
 """Assembles the web page. Importing it loads neither torch nor a model."""
 
 from pathlib import Path
-from typing import Any
 
 from dash import Dash
 from flask import Flask, Response, request
@@ -9,6 +8,7 @@ from flask_compress import Compress
 
 from attention_viz.figures import palette
 from attention_viz.panels.frame import shell
+from attention_viz.records.bench import Bench
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 _YEAR = 365 * 24 * 3600  # seconds
@@ -29,7 +29,7 @@ _PAGE = """<!DOCTYPE html>
 </html>"""
 
 
-def create_app(bench: Any, *, debug: bool = False) -> Dash:
+def create_app(bench: Bench, *, debug: bool = False) -> Dash:
     """The page as a Dash app on this workbench; several may live in one process."""
     app = Dash(
         "attention_viz",

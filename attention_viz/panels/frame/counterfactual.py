@@ -9,6 +9,7 @@ from attention_viz.panels.frame.prompt import COUNTERFACTUAL, PROMPT, check_prom
 from attention_viz.panels.kit import html
 from attention_viz.panels.kit.acts import Act, Outcome, act_button
 from attention_viz.panels.kit.common import NotReady, ask
+from attention_viz.records.bench import Bench
 from attention_viz.records.circuits.counterfactual import (
     Counterfactual,
     CounterfactualRequest,
@@ -51,7 +52,7 @@ def layout() -> html.Node:
     )
 
 
-def build(bench: Any, state: PageState, way: Way, seed: int = 0) -> Counterfactual:
+def build(bench: Bench, state: PageState, way: Way, seed: int = 0) -> Counterfactual:
     """A counterfactual of the page's prompt.
 
     Raises BadInput for a prompt that can't be read or that has nothing to change in this way, and
@@ -65,7 +66,7 @@ def build(bench: Any, state: PageState, way: Way, seed: int = 0) -> Counterfactu
         raise BadInput("The model is still loading.", "Build again when it is there.") from wait
 
 
-def _build(bench: Any, state: PageState, payload: dict[str, Any]) -> Outcome:
+def _build(bench: Bench, state: PageState, payload: dict[str, Any]) -> Outcome:
     ways = {way.value: way for way in Way}
     way, seed, prompt = ways.get(str(payload.get("way"))), payload.get("seed"), payload.get(PROMPT)
     if way is None or not is_whole(seed) or not isinstance(prompt, str):

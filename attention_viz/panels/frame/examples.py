@@ -5,6 +5,7 @@ from typing import Any
 
 from attention_viz.panels.kit import html
 from attention_viz.panels.kit.acts import Act, Outcome, act_button
+from attention_viz.records.bench import Bench
 from attention_viz.records.errors import BadInput
 from attention_viz.records.page import PageState
 from attention_viz.records.page.checks import is_whole
@@ -84,7 +85,7 @@ def example_of(prompt: str) -> Example | None:
     return next((example for example in EXAMPLES if example.prompt == prompt), None)
 
 
-def suggested_flip(bench: Any, state: PageState) -> PageState:
+def suggested_flip(bench: Bench, state: PageState) -> PageState:
     """The page with its example's token to flip to, where none is chosen and the model has it."""
     example = example_of(state.prompt)
     is_open = state.flip_to is None and example is not None and example.flip_to
@@ -116,7 +117,7 @@ def layout() -> html.Node:
     )
 
 
-def _show(bench: Any, state: PageState, payload: dict[str, Any]) -> Outcome:
+def _show(bench: Bench, state: PageState, payload: dict[str, Any]) -> Outcome:
     index = payload.get("index")
     if not is_whole(index) or index not in range(len(EXAMPLES)):
         raise BadInput("There is no such example.", "Choose one of the menu.")

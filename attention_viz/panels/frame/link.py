@@ -9,19 +9,20 @@ from attention_viz.panels.frame.examples import EXAMPLES, example_state, suggest
 from attention_viz.panels.kit.acts import Act, Outcome
 from attention_viz.panels.kit.common import NotReady, ask, toast
 from attention_viz.panels.rail.search import under_way
+from attention_viz.records.bench import Bench
 from attention_viz.records.errors import AttentionVizError, BadInput
 from attention_viz.records.model import ModelInfo
 from attention_viz.records.page import PageState
 from attention_viz.records.question import TokensRequest
 
 
-def first_page(bench: Any) -> PageState:
+def first_page(bench: Bench) -> PageState:
     """What a newcomer sees: the first example on the first model."""
     model = bench.catalogue.entries[0].name
     return suggested_flip(bench, example_state(EXAMPLES[0], PageState(model=model)))
 
 
-def open_link(bench: Any, here: PageState, fragment: str) -> tuple[PageState, tuple]:
+def open_link(bench: Bench, here: PageState, fragment: str) -> tuple[PageState, tuple]:
     """The state a link asks for, and what to say about it.
 
     A broken link leaves the page as it is; one for a model that is not here keeps its prompt.
@@ -45,7 +46,7 @@ def open_link(bench: Any, here: PageState, fragment: str) -> tuple[PageState, tu
     return state, ()
 
 
-def fit(bench: Any, state: PageState) -> tuple[PageState, list[str]]:
+def fit(bench: Bench, state: PageState) -> tuple[PageState, list[str]]:
     """The page without what the model can't show, and the reasons.
 
     Raises NotReady while the model is loaded.
@@ -73,7 +74,7 @@ def _fit_to_sizes(state: PageState, info: ModelInfo) -> tuple[PageState, list[st
     return state, reasons
 
 
-def _fit_to_tokens(bench: Any, state: PageState) -> tuple[PageState, list[str]]:
+def _fit_to_tokens(bench: Bench, state: PageState) -> tuple[PageState, list[str]]:
     """Try the page as it is, then with less; the prompt is kept whatever happens."""
     attempts: list[dict[str, Any]] = [{}]
     attempts += [{"position": -1}] if state.position != -1 else []
@@ -93,7 +94,7 @@ def _fit_to_tokens(bench: Any, state: PageState) -> tuple[PageState, list[str]]:
     return state, [str(problem)]
 
 
-def _fitted(bench: Any, state: PageState) -> tuple[PageState, tuple]:
+def _fitted(bench: Bench, state: PageState) -> tuple[PageState, tuple]:
     """The page as its model can show it, and what to say about it; as it is while that loads."""
     try:
         fitted, reasons = fit(bench, suggested_flip(bench, state))
@@ -105,7 +106,7 @@ def _fitted(bench: Any, state: PageState) -> tuple[PageState, tuple]:
     return fitted, toast(text, "The rest of the page was kept.", "warning", "Left out")
 
 
-def _open(bench: Any, state: PageState, payload: dict[str, Any]) -> Outcome:
+def _open(bench: Bench, state: PageState, payload: dict[str, Any]) -> Outcome:
     opened, says = open_link(bench, state, str(payload.get("fragment")))
     bench.load(opened.model)
     fitted, more = _fitted(bench, opened)
@@ -113,7 +114,7 @@ def _open(bench: Any, state: PageState, payload: dict[str, Any]) -> Outcome:
     return Outcome(page=fitted, says=(*says, *more), values=texts)
 
 
-def _fit(bench: Any, state: PageState, payload: dict[str, Any]) -> Outcome:
+def _fit(bench: Bench, state: PageState, payload: dict[str, Any]) -> Outcome:
     """What the page does once its model is there; its search may be under way already."""
     fitted, says = _fitted(bench, state)
     return Outcome(page=fitted, says=says, followed=under_way(bench, fitted))

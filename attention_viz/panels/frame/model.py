@@ -7,6 +7,7 @@ from attention_viz.panels.kit import html
 from attention_viz.panels.kit.acts import Act, Outcome, act_button
 from attention_viz.panels.kit.common import loading_text, toast
 from attention_viz.panels.kit.parts import Part, place
+from attention_viz.records.bench import Bench
 from attention_viz.records.errors import BadInput
 from attention_viz.records.model import ModelEntry, ModelInfo, ModelStatus
 from attention_viz.records.page import PageState
@@ -32,7 +33,7 @@ def sizes(info: ModelInfo) -> str:
     return f"{info.layers} layers × {info.heads} heads · {count}"
 
 
-def draw_menu(bench: Any, state: PageState) -> html.Node:
+def draw_menu(bench: Bench, state: PageState) -> html.Node:
     """All models, with their sizes where they are known; choosing one loads it."""
     wanted = state.local("model.wanted")
     is_coming = wanted and bench.status(wanted).state != "failed"
@@ -43,13 +44,13 @@ def draw_menu(bench: Any, state: PageState) -> html.Node:
     )
 
 
-def _option(entry: ModelEntry, bench: Any, chosen: str) -> html.Node:
+def _option(entry: ModelEntry, bench: Bench, chosen: str) -> html.Node:
     info = bench.status(entry.name).info
     text = f"{entry.name} · {sizes(info) if info else entry.about}"
     return html.Option(text, value=entry.name, selected=entry.name == chosen)
 
 
-def draw_chip(bench: Any, state: PageState) -> Any:
+def draw_chip(bench: Bench, state: PageState) -> Any:
     """The device, or what is being loaded, or that it failed."""
     name = state.local("model.wanted")
     status = bench.status(state.model)
@@ -92,13 +93,13 @@ def facts(info: ModelInfo) -> str:
     )
 
 
-def _choose(bench: Any, state: PageState, payload: dict[str, Any]) -> Outcome:
+def _choose(bench: Bench, state: PageState, payload: dict[str, Any]) -> Outcome:
     name = str(payload.get("value"))
     bench.load(name)
     return settle(bench, state, name)
 
 
-def settle(bench: Any, state: PageState, wanted: str) -> Outcome:
+def settle(bench: Bench, state: PageState, wanted: str) -> Outcome:
     """What becomes of the page: another model once it is there, a message where it failed."""
     status = bench.status(wanted)
     if status.state in ("loading", "not loaded"):
@@ -112,7 +113,7 @@ def settle(bench: Any, state: PageState, wanted: str) -> Outcome:
     return Outcome(page=suggested_flip(bench, state.with_model(wanted)), wanted="")
 
 
-def news(bench: Any, name: str) -> dict[str, Any]:
+def news(bench: Bench, name: str) -> dict[str, Any]:
     """Where a model stands, as plain JSON for the browser's scripts."""
     try:
         status = bench.status(name)

@@ -10,6 +10,7 @@ from attention_viz.panels.kit import html
 from attention_viz.panels.kit.acts import Act, Outcome, act_button
 from attention_viz.panels.kit.common import NotReady, ask, loading, token_text
 from attention_viz.panels.kit.parts import Part, place
+from attention_viz.records.bench import Bench
 from attention_viz.records.errors import AttentionVizError, BadInput
 from attention_viz.records.page import PageState
 from attention_viz.records.page.checks import check
@@ -75,7 +76,7 @@ def _text_box(name: str, hint: str) -> html.Node:
     )
 
 
-def check_prompt(bench: Any, state: PageState) -> None:
+def check_prompt(bench: Bench, state: PageState) -> None:
     """Raises BadInput for a question the model can't read; lets it pass while it is loaded."""
     if not state.prompt.strip():
         raise BadInput("The prompt is empty.", "Type a few words, or take one of the examples.")
@@ -140,7 +141,7 @@ def draw_note(read: PromptTokens) -> Any:
     return html.Span([count, *changes, more])
 
 
-def show_tokens(bench: Any, state: PageState) -> Any:
+def show_tokens(bench: Bench, state: PageState) -> Any:
     try:
         return draw_tokens(ask(bench, TokensRequest(state.question)))
     except NotReady as wait:
@@ -149,14 +150,14 @@ def show_tokens(bench: Any, state: PageState) -> Any:
         return html.Div([html.B(error.message), " ", error.remedy], className="problem")
 
 
-def show_note(bench: Any, state: PageState) -> Any:
+def show_note(bench: Bench, state: PageState) -> Any:
     try:
         return draw_note(ask(bench, TokensRequest(state.question)))
     except AttentionVizError:
         return None  # the tokens' place says why
 
 
-def _run(bench: Any, state: PageState, payload: dict[str, Any]) -> Outcome:
+def _run(bench: Bench, state: PageState, payload: dict[str, Any]) -> Outcome:
     prompt, counterfactual = _texts_of(payload)
     asked = state.with_prompt(prompt, counterfactual)
     check_prompt(bench, asked)

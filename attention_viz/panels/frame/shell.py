@@ -12,10 +12,11 @@ from attention_viz.panels.kit.bridge import BRIDGES, Bridge, Skeleton, bridge_id
 from attention_viz.panels.kit.common import card
 from attention_viz.panels.rail import heads, intervention, prediction, search
 from attention_viz.panels.views import room
+from attention_viz.records.bench import Bench
 from attention_viz.records.page import VIEWS, PageState
 
 
-def layout(bench: Any, logo: str) -> dash_html.Div:
+def layout(bench: Bench, logo: str) -> dash_html.Div:
     """The whole page, with nothing drawn yet."""
     page = link.first_page(bench)
     bench.load(page.model)
@@ -38,7 +39,7 @@ def layout(bench: Any, logo: str) -> dash_html.Div:
     )
 
 
-def start(bench: Any, page: PageState) -> dict[str, Any]:
+def start(bench: Bench, page: PageState) -> dict[str, Any]:
     """What the browser's scripts begin with: the page, its defaults, the skeletons of views."""
     return {
         "page": page.to_json(),
@@ -145,6 +146,6 @@ def _views() -> html.Node:
     )
 
 
-def register(app: Dash, bench: Any) -> None:
+def register(app: Dash, bench: Bench) -> None:
     """Bring the frame and all it holds to life."""
     traffic.register(app, bench)

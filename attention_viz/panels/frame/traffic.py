@@ -20,6 +20,7 @@ from attention_viz.panels.kit.parts import Part, draw_part, mark_of
 from attention_viz.panels.kit.results import CANCEL, cancel
 from attention_viz.panels.rail import heads, intervention, prediction, search, targets
 from attention_viz.panels.views import room
+from attention_viz.records.bench import Bench
 from attention_viz.records.errors import AttentionVizError, BadInput
 from attention_viz.records.page import VIEWS, PageState, View
 from attention_viz.records.page.checks import is_whole
@@ -50,7 +51,7 @@ def _of(module: Any, name: str) -> Any:
 
 
 def answer(
-    bench: Any, parts: Mapping[str, Part], acts: Mapping[str, Act], asked: Any
+    bench: Bench, parts: Mapping[str, Part], acts: Mapping[str, Act], asked: Any
 ) -> dict[str, Any]:
     """What the browser is told; see the module's head for what it asks."""
     asked = asked if isinstance(asked, dict) else {}
@@ -77,7 +78,7 @@ def _texts(given: Any) -> list[str]:
 
 
 def _tick(
-    bench: Any, parts: Mapping[str, Part], state: PageState, local: dict, asked: dict
+    bench: Bench, parts: Mapping[str, Part], state: PageState, local: dict, asked: dict
 ) -> dict[str, Any]:
     """How what is under way stands: parts whose jobs moved, what ended, a model that came.
 
@@ -99,24 +100,24 @@ def _tick(
     }
 
 
-def _settled(bench: Any, state: PageState, wanted: Any) -> Outcome:
+def _settled(bench: Bench, state: PageState, wanted: Any) -> Outcome:
     try:
         return model.settle(bench, state, wanted) if isinstance(wanted, str) else Outcome()
     except BadInput as error:  # no such model
         return Outcome(says=toast(error), wanted="")
 
 
-def _moved(bench: Any, marks: Any) -> bool:
+def _moved(bench: Bench, marks: Any) -> bool:
     """Whether one of these jobs, each as it was last seen, stands otherwise now."""
     marks = list(marks.values()) if isinstance(marks, dict) else []
     return any(_mark_now(bench, mark) != mark for mark in marks if isinstance(mark, str) and mark)
 
 
-def _mark_now(bench: Any, mark: str) -> str:
+def _mark_now(bench: Bench, mark: str) -> str:
     return mark_of(bench.jobs.status(mark.partition(" ")[0]))
 
 
-def register(app: Dash, bench: Any) -> None:
+def register(app: Dash, bench: Bench) -> None:
     parts, acts = parts_of(), acts_of()
 
     @app.callback(

@@ -10,11 +10,12 @@ from typing import Any
 from attention_viz.panels.kit import html
 from attention_viz.panels.kit.common import toast
 from attention_viz.panels.kit.parts import key_of, mark_of
+from attention_viz.records.bench import Bench
 from attention_viz.records.errors import AttentionVizError
 from attention_viz.records.job import JobStatus
 from attention_viz.records.page import PageState
 
-Act = Callable[[Any, PageState, dict[str, Any]], "Outcome | None"]
+Act = Callable[[Bench, PageState, dict[str, Any]], "Outcome | None"]
 Says = tuple[dict[str, Any], ...]
 
 
@@ -71,7 +72,7 @@ def changes_between(before: PageState, after: PageState) -> dict[str, Any]:
 
 
 def perform(
-    bench: Any, acts: Mapping[str, Act], state: PageState, name: Any, payload: Any
+    bench: Bench, acts: Mapping[str, Act], state: PageState, name: Any, payload: Any
 ) -> dict[str, Any]:
     """Do it, and say what came of it; what a person can put right is said in a toast."""
     act = acts.get(name) if isinstance(name, str) else None

@@ -3,6 +3,7 @@
 from typing import Any
 
 from attention_viz.panels.kit import html
+from attention_viz.records.bench import Bench
 from attention_viz.records.circuits.pairs import PairsRequest
 from attention_viz.records.errors import AttentionVizError, BadInput
 from attention_viz.records.ids import HeadId
@@ -13,7 +14,7 @@ class NotReady(AttentionVizError):
     """The model is still being loaded; the panel is asked again when it is there."""
 
 
-def ask(bench: Any, request: Any) -> Any:
+def ask(bench: Bench, request: Any) -> Any:
     """The record for a request, measured if need be.
 
     Never waits for a model: raises NotReady while it is loaded (the panel is called again when

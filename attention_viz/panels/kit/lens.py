@@ -14,6 +14,7 @@ from attention_viz.panels.kit import html
 from attention_viz.panels.kit.common import ask, number, token_text
 from attention_viz.panels.kit.drawn import matrix
 from attention_viz.panels.kit.requests import lens_request
+from attention_viz.records.bench import Bench
 from attention_viz.records.errors import AttentionVizError
 from attention_viz.records.lens import LensRequest, LogitLens
 from attention_viz.records.page import PageState
@@ -24,7 +25,7 @@ def lens_map(lens: LogitLens, name: str, *, has_bar: bool = True) -> html.Node:
     return matrix(draw_lens(lens, BOTH.name, colour_bar=has_bar), name)
 
 
-def measure_ablated(bench: Any, state: PageState, clean: LogitLens) -> LogitLens | None:
+def measure_ablated(bench: Bench, state: PageState, clean: LogitLens) -> LogitLens | None:
     """The lens of the ablated run, about the clean run's answer; None where there is none."""
     if not state.heads:
         return None

@@ -16,6 +16,7 @@ from typing import Any
 from attention_viz.panels.kit import html
 from attention_viz.panels.kit.common import NotReady, explain
 from attention_viz.records.ablation import SETTINGS
+from attention_viz.records.bench import Bench
 from attention_viz.records.errors import AttentionVizError
 from attention_viz.records.job import JobStatus
 from attention_viz.records.page import VIEWS, PageState
@@ -33,7 +34,7 @@ class Part:
     """
 
     name: str
-    draw: Callable[[Any, PageState], Any]
+    draw: Callable[[Bench, PageState], Any]
     wave: int = 0
 
 
@@ -156,7 +157,7 @@ def _all_of(state: PageState, what: str) -> set[str]:
 class Looking:
     """A workbench that notes which jobs and results were looked for, and models not ready."""
 
-    def __init__(self, bench: Any):
+    def __init__(self, bench: Bench):
         self._bench = bench
         self._marks: dict[str, str] = {}  # by key of the request: how its job stood, "" for none
         self._known: set[str] = set()  # keys of requests whose result was there
@@ -223,7 +224,7 @@ def is_active(mark: str) -> bool:
 
 
 def draw_part(
-    bench: Any, part: Part, state: PageState, local: dict[str, Any] | None = None
+    bench: Bench, part: Part, state: PageState, local: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """What the browser is told of a part: its markup, and what it depends on."""
     reading, looking = Reading(state, local), Looking(bench)

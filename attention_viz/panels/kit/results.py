@@ -6,6 +6,7 @@ from typing import Any
 from attention_viz.panels.kit import html
 from attention_viz.panels.kit.acts import Outcome, act_button
 from attention_viz.panels.kit.common import explain, number
+from attention_viz.records.bench import Bench
 from attention_viz.records.errors import AttentionVizError
 from attention_viz.records.job import JobStatus
 
@@ -28,7 +29,7 @@ class Found:
         return self.job is not None and not self.job.is_over
 
 
-def find(bench: Any, request: Any) -> Found:
+def find(bench: Bench, request: Any) -> Found:
     """What there is of a request, without computing anything."""
     known, job = bench.cached(request), bench.jobs.find(request)
     if known is None:
@@ -43,12 +44,12 @@ def of_job(job: JobStatus | None) -> Found:
     return Found(job.partial if job.result is None else job.result, job)
 
 
-def submit(bench: Any, *requests: Any) -> Outcome:
+def submit(bench: Bench, *requests: Any) -> Outcome:
     """Measure these in the background, in order."""
     return Outcome(submitted=tuple(bench.submit(request) for request in requests))
 
 
-def cancel(bench: Any, state: Any, payload: dict[str, Any]) -> Outcome:
+def cancel(bench: Bench, state: Any, payload: dict[str, Any]) -> Outcome:
     """The act behind every Cancel button; what was measured so far is kept."""
     job_id = str(payload.get("job"))
     bench.jobs.cancel(job_id)

@@ -15,6 +15,7 @@ from attention_viz.panels.kit.controls import menu
 from attention_viz.panels.kit.parts import Part, place
 from attention_viz.panels.kit.requests import sweep_request
 from attention_viz.panels.kit.results import Found, find, progress
+from attention_viz.records.bench import Bench
 from attention_viz.records.errors import AttentionVizError
 from attention_viz.records.job import JobStatus
 from attention_viz.records.metrics import Metric
@@ -69,7 +70,7 @@ def layout() -> html.Node:
     )
 
 
-def known_sweep(bench: Any, state: PageState) -> Found:
+def known_sweep(bench: Bench, state: PageState) -> Found:
     """The sweep for exactly what the page shows; a small one is started, the smallest made.
 
     Raises AttentionVizError for a question that can't be asked.
@@ -90,7 +91,7 @@ def size_of(info: ModelInfo, tokens: int) -> float:
     return info.layers * info.heads * tokens * info.parameters
 
 
-def show_grid(bench: Any, state: PageState) -> html.Node:
+def show_grid(bench: Bench, state: PageState) -> html.Node:
     """Heads can be picked whatever their effects; the line below says why those aren't known."""
     try:
         record = known_sweep(bench, state).record
@@ -101,7 +102,7 @@ def show_grid(bench: Any, state: PageState) -> html.Node:
     return draw_grid(bench.status(state.model).info, record)
 
 
-def show_state(bench: Any, state: PageState) -> Any:
+def show_state(bench: Bench, state: PageState) -> Any:
     return draw_state(known_sweep(bench, state))
 
 
@@ -211,7 +212,7 @@ def draw_bar(sweep: HeadSweep, note: str = "") -> html.Node:
     )
 
 
-def _sweep(bench: Any, state: PageState, payload: dict[str, Any]) -> Outcome:
+def _sweep(bench: Bench, state: PageState, payload: dict[str, Any]) -> Outcome:
     ask(bench, TokensRequest(state.question))
     return Outcome(submitted=(bench.submit(sweep_request(state)),))
 

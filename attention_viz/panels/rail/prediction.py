@@ -7,6 +7,7 @@ from attention_viz.panels.kit.common import ask, card, number, token_text
 from attention_viz.panels.kit.parts import Part, place
 from attention_viz.panels.kit.requests import ablation_request, prediction_request
 from attention_viz.records.ablation import AblationResult, Prediction, RankedToken, TokenChange
+from attention_viz.records.bench import Bench
 from attention_viz.records.errors import AttentionVizError
 from attention_viz.records.page import PageState
 from attention_viz.records.question import TokensRequest
@@ -104,7 +105,7 @@ def _fact(*children: Any, **props: Any) -> html.Node:
     return html.Span(list(children), **props)
 
 
-def draw_prediction(bench: Any, state: PageState) -> Any:
+def draw_prediction(bench: Bench, state: PageState) -> Any:
     """The bars; what can't be ablated still shows the clean run."""
     clean = ask(bench, prediction_request(state))
     if not state.heads:
@@ -115,7 +116,7 @@ def draw_prediction(bench: Any, state: PageState) -> Any:
         return draw_clean(clean, f"Ablated run not measured: {error}")
 
 
-def draw_place(bench: Any, state: PageState) -> Any:
+def draw_place(bench: Bench, state: PageState) -> Any:
     """After which token the next one is read."""
     try:
         read = ask(bench, TokensRequest(state.question))

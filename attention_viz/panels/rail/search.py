@@ -11,6 +11,7 @@ from attention_viz.panels.kit.parts import Part, place
 from attention_viz.panels.kit.requests import prediction_request, search_request
 from attention_viz.panels.kit.results import progress
 from attention_viz.panels.rail import targets
+from attention_viz.records.bench import Bench
 from attention_viz.records.errors import AttentionVizError, BadInput
 from attention_viz.records.job import JobStatus
 from attention_viz.records.page import PageState
@@ -54,14 +55,14 @@ def _goal_row() -> html.Node:
     )
 
 
-def targeted(bench: Any, state: PageState) -> PageState:
+def targeted(bench: Bench, state: PageState) -> PageState:
     """The page with a flip-to token: the runner-up, where a targeted search was given none."""
     if Objective(state.objective) is not Objective.FLIP or state.flip_to is not None:
         return state
     return state.change(flip_to=ask(bench, prediction_request(state)).distractor.id)
 
 
-def start_search(bench: Any, state: PageState) -> JobStatus:
+def start_search(bench: Bench, state: PageState) -> JobStatus:
     """Submit the page's search. Raises AttentionVizError for what can't be searched."""
     clean = ask(bench, prediction_request(state))
     if Objective(state.objective) is Objective.FLIP and clean.top[0].token.id == state.flip_to:
@@ -72,7 +73,7 @@ def start_search(bench: Any, state: PageState) -> JobStatus:
     return bench.submit(search_request(state))
 
 
-def show_search(bench: Any, state: PageState) -> Any:
+def show_search(bench: Bench, state: PageState) -> Any:
     """The newest search for exactly what the page describes."""
     try:
         job = bench.jobs.find(search_request(state))
@@ -93,7 +94,7 @@ def draw_search(job: JobStatus | None) -> Any:
     return draw_found(result, was_cancelled=job.state == "cancelled")
 
 
-def adopt(bench: Any, state: PageState, followed: list[str]) -> Outcome:
+def adopt(bench: Bench, state: PageState, followed: list[str]) -> Outcome:
     """What ended among the searches followed: its heads are selected, and a toast says so."""
     outcome, still = Outcome(), list(followed)
     for job_id in followed:
@@ -138,13 +139,13 @@ def _told(job: JobStatus, result: SearchResult, names: str) -> tuple:
     return toast(f"Found and selected {names}.", "", "success")
 
 
-def _find(bench: Any, state: PageState, payload: dict[str, Any]) -> Outcome:
+def _find(bench: Bench, state: PageState, payload: dict[str, Any]) -> Outcome:
     asked = targeted(bench, state)
     job = start_search(bench, asked)
     return Outcome(page=asked, submitted=(job,), followed=(job.id,))
 
 
-def under_way(bench: Any, state: PageState) -> tuple[str, ...] | None:
+def under_way(bench: Bench, state: PageState) -> tuple[str, ...] | None:
     """The search that goes on for this page, after a reload or in a second tab."""
     try:
         job = bench.jobs.find(search_request(state))

@@ -12,6 +12,7 @@ from attention_viz.panels.kit.acts import Act, Outcome
 from attention_viz.panels.kit.common import ask, number
 from attention_viz.panels.kit.parts import Part, place
 from attention_viz.panels.kit.requests import prediction_request
+from attention_viz.records.bench import Bench
 from attention_viz.records.errors import AttentionVizError, BadInput
 from attention_viz.records.page import PageState
 from attention_viz.records.tokens import Token, unshow
@@ -46,7 +47,7 @@ def layout() -> html.Node:
     )
 
 
-def draw_picker(bench: Any, state: PageState, field: str) -> html.Node:
+def draw_picker(bench: Bench, state: PageState, field: str) -> html.Node:
     """The box with the token chosen, and what is offered before anything is typed."""
     try:
         options = usual_options(bench, state, field)
@@ -80,7 +81,7 @@ def token_option(token: Token, note: str = "") -> Option:
     return {"value": token.id, "label": token.shown, "note": note or f"id {token.id}"}
 
 
-def usual_options(bench: Any, state: PageState, field: str) -> list[Option]:
+def usual_options(bench: Bench, state: PageState, field: str) -> list[Option]:
     """The default, and the most probable next tokens."""
     top = ask(bench, prediction_request(state)).top
     options = [token_option(each.token, f"p {number(each.probability)}") for each in top]
@@ -97,7 +98,7 @@ def default_option(tokens: list[Token], state: PageState, field: str) -> list[Op
     return [{"value": None, "label": f"{_DEFAULTS[field]} {tokens[0].shown}", "note": "default"}]
 
 
-def chosen_label(bench: Any, state: PageState, field: str, options: list[Option]) -> str:
+def chosen_label(bench: Bench, state: PageState, field: str, options: list[Option]) -> str:
     """What the box shows."""
     chosen = getattr(state, field)
     if chosen is None:
@@ -105,7 +106,7 @@ def chosen_label(bench: Any, state: PageState, field: str, options: list[Option]
     return bench.token(state.model, chosen).shown
 
 
-def found_options(bench: Any, model: str, typed: str) -> list[Option]:
+def found_options(bench: Bench, model: str, typed: str) -> list[Option]:
     """The tokens that match, best first. Raises BadInput that says why there is none."""
     tokens = sorted(bench.find_tokens(model, typed, _MOST), key=lambda t: _distance(t, typed))
     if not tokens:
@@ -133,7 +134,7 @@ def unique(options: list[Option]) -> list[Option]:
     ]
 
 
-def _offer(bench: Any, state: PageState, payload: dict[str, Any]) -> Outcome:
+def _offer(bench: Bench, state: PageState, payload: dict[str, Any]) -> Outcome:
     """Tokens that match what is typed; where none does, why, for the list to say."""
     typed = str(payload.get("typed"))[:200].strip("\n")
     if bench.status(state.model).state != "ready":

@@ -11,6 +11,7 @@ from attention_viz.panels.kit.ranking import bar
 from attention_viz.panels.kit.requests import ablation_request, need_heads
 from attention_viz.panels.kit.tables import table
 from attention_viz.records.ablation import AblationResult, TokenChange
+from attention_viz.records.bench import Bench
 from attention_viz.records.page import PageState
 
 _HEADERS = (
@@ -33,12 +34,12 @@ def layout() -> html.Node:
     )
 
 
-def measure(bench: Any, state: PageState) -> AblationResult:
+def measure(bench: Bench, state: PageState) -> AblationResult:
     need_heads(state)
     return ask(bench, ablation_request(state))
 
 
-def show_comparison(bench: Any, state: PageState) -> Any:
+def show_comparison(bench: Bench, state: PageState) -> Any:
     if not state.heads:
         return empty("No heads selected yet.", "Pick heads in the grid, or press Find heads.")
     return draw_comparison(measure(bench, state))

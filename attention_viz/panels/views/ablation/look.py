@@ -25,6 +25,7 @@ from attention_viz.panels.kit.parts import Part, place
 from attention_viz.panels.kit.results import Found, ending, find, progress, submit
 from attention_viz.panels.kit.tables import fold, table
 from attention_viz.panels.views.ablation.requests import look_request
+from attention_viz.records.bench import Bench
 from attention_viz.records.errors import AttentionVizError, BadInput
 from attention_viz.records.looks.agreement import Agreement
 from attention_viz.records.looks.control import Control
@@ -69,7 +70,7 @@ def layout() -> html.Node:
     )
 
 
-def show_look(bench: Any, state: PageState) -> list[Any]:
+def show_look(bench: Bench, state: PageState) -> list[Any]:
     """What the look means, how far it is, and what was measured."""
     look = _LOOKS[state.ablation.look]
     about = html.P(look.about, id="look-about", className="note")
@@ -101,7 +102,7 @@ def _figure(name: str, record: Any) -> html.Node:
     return html.Div(draw(drawn, f"look-{name}"), id="look-figure", className="look-figure")
 
 
-def show_table(bench: Any, state: PageState) -> html.Node | None:
+def show_table(bench: Bench, state: PageState) -> html.Node | None:
     try:
         record = find(bench, look_request(state)).record
     except AttentionVizError:
@@ -122,14 +123,14 @@ def _cell(value: Any) -> Any:
     return value
 
 
-def _to_save(bench: Any, state: PageState) -> tables.Table:
+def _to_save(bench: Bench, state: PageState) -> tables.Table:
     found = find(bench, look_request(state)).record
     if found is None:
         raise BadInput("This was not measured yet.", "Press Measure first.")
     return _LOOKS[state.ablation.look].tabulate(found)
 
 
-def _measure(bench: Any, state: PageState, payload: dict[str, Any]) -> Outcome:
+def _measure(bench: Bench, state: PageState, payload: dict[str, Any]) -> Outcome:
     return submit(bench, look_request(state))
 
 

@@ -20,6 +20,7 @@ from attention_viz.panels.kit.parts import Part, place
 from attention_viz.panels.kit.requests import search_request
 from attention_viz.panels.kit.results import Found, ending, find
 from attention_viz.panels.kit.tables import fold, table
+from attention_viz.records.bench import Bench
 from attention_viz.records.errors import AttentionVizError, BadInput
 from attention_viz.records.page import PageState
 from attention_viz.records.search import EstimateRequest, SearchResult, SearchStep, Strategy
@@ -68,7 +69,7 @@ def _choices() -> html.Node:
     return html.Div(choices, className="controls")
 
 
-def show_estimate(bench: Any, state: PageState) -> str:
+def show_estimate(bench: Bench, state: PageState) -> str:
     """What the strategy does, and what it would take."""
     about = f"{Strategy(state.strategy).about[0].upper()}{Strategy(state.strategy).about[1:]}."
     try:
@@ -85,14 +86,14 @@ def duration(seconds: float) -> str:
     return f"about {seconds:.0f} s" if seconds < 90 else f"about {seconds / 60:.0f} min"
 
 
-def find_study(bench: Any, state: PageState) -> Found:
+def find_study(bench: Bench, state: PageState) -> Found:
     try:
         return find(bench, search_request(state))
     except BadInput:  # no token to flip to yet: Find heads takes one
         return Found()
 
 
-def show_result(bench: Any, state: PageState) -> html.Node:
+def show_result(bench: Bench, state: PageState) -> html.Node:
     """What was found with these settings, why the search stopped there, and what it took."""
     found = find_study(bench, state)
     if found.is_active:
@@ -160,7 +161,7 @@ def checked(result: SearchResult) -> str:
     return smallest.get(result.smallest, "")
 
 
-def show_steps(bench: Any, state: PageState) -> html.Node | None:
+def show_steps(bench: Bench, state: PageState) -> html.Node | None:
     """The score after each step; nothing while there is none."""
     result = find_study(bench, state).record
     if result is None or not result.steps:
@@ -168,7 +169,7 @@ def show_steps(bench: Any, state: PageState) -> html.Node | None:
     return plot(draw_steps(result, BOTH.name), "study-plot")
 
 
-def show_table(bench: Any, state: PageState) -> html.Node | None:
+def show_table(bench: Bench, state: PageState) -> html.Node | None:
     result = find_study(bench, state).record
     return None if result is None else tabulate(result)
 
@@ -192,7 +193,7 @@ def _row(place_: int, step: SearchStep) -> list[Any]:
     ]
 
 
-def _to_save(bench: Any, state: PageState) -> Any:
+def _to_save(bench: Bench, state: PageState) -> Any:
     result = find_study(bench, state).record
     if result is None:
         raise BadInput("These settings were not searched yet.", "Press Find heads first.")

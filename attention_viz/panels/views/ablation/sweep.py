@@ -13,6 +13,7 @@ from attention_viz.panels.kit.parts import Part, place
 from attention_viz.panels.kit.results import Found, ending
 from attention_viz.panels.kit.tables import fold, table
 from attention_viz.panels.rail.heads import known_sweep
+from attention_viz.records.bench import Bench
 from attention_viz.records.errors import AttentionVizError, BadInput
 from attention_viz.records.metrics import Metric
 from attention_viz.records.page import PageState
@@ -30,7 +31,7 @@ def layout() -> html.Node:
     )
 
 
-def show_bars(bench: Any, state: PageState) -> Any:
+def show_bars(bench: Bench, state: PageState) -> Any:
     """The bars measured so far; where there are none, how to get them."""
     found = known_sweep(bench, state)
     if found.record is None:
@@ -47,7 +48,7 @@ def _missing(found: Found, state: PageState) -> html.Node:
     return ending(found.job) or teach
 
 
-def show_note(bench: Any, state: PageState) -> str | None:
+def show_note(bench: Bench, state: PageState) -> str | None:
     sweep = _so_far(bench, state)
     return None if sweep is None else describe(sweep)
 
@@ -65,12 +66,12 @@ def describe(sweep: HeadSweep) -> str:
     )
 
 
-def show_table(bench: Any, state: PageState) -> html.Node | None:
+def show_table(bench: Bench, state: PageState) -> html.Node | None:
     sweep = _so_far(bench, state)
     return None if sweep is None else tabulate(sweep)
 
 
-def _so_far(bench: Any, state: PageState) -> HeadSweep | None:
+def _so_far(bench: Bench, state: PageState) -> HeadSweep | None:
     try:
         return known_sweep(bench, state).record
     except AttentionVizError:
@@ -92,7 +93,7 @@ def tabulate(sweep: HeadSweep) -> html.Node:
     return table(headers, rows, f"Effect of each head on {metric.title}")
 
 
-def _to_save(bench: Any, state: PageState) -> Any:
+def _to_save(bench: Bench, state: PageState) -> Any:
     sweep = known_sweep(bench, state).record
     if sweep is None:
         raise BadInput("These settings were not swept yet.", "Press Sweep all heads first.")

@@ -22,6 +22,7 @@ from attention_viz.panels.kit.requests import need_heads
 from attention_viz.panels.kit.tables import fold, table
 from attention_viz.panels.views.attention.requests import attention_request
 from attention_viz.records.attention import AttentionMaps
+from attention_viz.records.bench import Bench
 from attention_viz.records.page import PageState
 
 PER_PAGE = 6
@@ -60,12 +61,12 @@ def _table_fold() -> html.Node:
     )
 
 
-def measure(bench: Any, state: PageState) -> AttentionMaps:
+def measure(bench: Bench, state: PageState) -> AttentionMaps:
     need_heads(state)
     return ask(bench, attention_request(state))
 
 
-def show_maps(bench: Any, state: PageState) -> Any:
+def show_maps(bench: Bench, state: PageState) -> Any:
     """The maps of the page's heads that are on the page shown, or why there are none."""
     if not state.heads:
         return teach()
@@ -93,7 +94,7 @@ def page_of(count: int, page: int) -> tuple[int, int]:
     return min(max(page, 0), pages - 1), pages
 
 
-def show_pager(bench: Any, state: PageState) -> Any:
+def show_pager(bench: Bench, state: PageState) -> Any:
     """Which page of maps is shown, and the ways to the others; nothing where there is but one."""
     page, pages = page_of(len(state.heads), state.attention.page)
     if pages == 1:
@@ -114,7 +115,7 @@ def show_pager(bench: Any, state: PageState) -> Any:
     return html.Span([turn("‹", "back", -1), told, turn("›", "next", 1)], className="pager")
 
 
-def show_legend(bench: Any, state: PageState) -> Any:
+def show_legend(bench: Bench, state: PageState) -> Any:
     """The colour bar of all maps, with its unit."""
     if not state.heads:
         return None
@@ -137,7 +138,7 @@ def _chosen(state: PageState) -> str | None:
     return chosen if chosen in state.heads else next(iter(state.heads), None)
 
 
-def show_table_tools(bench: Any, state: PageState) -> Any:
+def show_table_tools(bench: Bench, state: PageState) -> Any:
     chosen = _chosen(state)
     options = [html.Option(head, value=head, selected=head == chosen) for head in state.heads]
     choice = html.Select(
@@ -149,7 +150,7 @@ def show_table_tools(bench: Any, state: PageState) -> Any:
     return [html.Label(["head", choice], className="control"), csv_button("attention")]
 
 
-def show_table(bench: Any, state: PageState) -> Any:
+def show_table(bench: Bench, state: PageState) -> Any:
     """The strongest weights of one head, in words and numbers."""
     head = _chosen(state)
     maps = measure(bench, state)

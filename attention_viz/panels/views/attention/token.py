@@ -9,6 +9,7 @@ from attention_viz.panels.kit.ranking import ranking
 from attention_viz.panels.kit.tables import facts, table
 from attention_viz.panels.views.attention.requests import attention_request, token_request
 from attention_viz.records.attention import AttentionMaps, TokenFacts
+from attention_viz.records.bench import Bench
 from attention_viz.records.errors import AttentionVizError
 from attention_viz.records.ids import HeadId
 from attention_viz.records.page import PageState
@@ -36,7 +37,7 @@ def shown_position(state: PageState, prompt: PromptTokens) -> int:
     return focus[0] if focus is not None and max(focus) < count else prompt.position
 
 
-def show_choice(bench: Any, state: PageState) -> Any:
+def show_choice(bench: Bench, state: PageState) -> Any:
     """The menu of the prompt's tokens."""
     try:
         prompt: PromptTokens = ask(bench, TokensRequest(state.question))
@@ -55,7 +56,7 @@ def show_choice(bench: Any, state: PageState) -> Any:
     )
 
 
-def show_facts(bench: Any, state: PageState) -> Any:
+def show_facts(bench: Bench, state: PageState) -> Any:
     prompt = ask(bench, TokensRequest(state.question))
     return draw_facts(ask(bench, token_request(state, shown_position(state, prompt))))
 
@@ -83,7 +84,7 @@ def draw_facts(known: TokenFacts) -> list[Any]:
     ]
 
 
-def show_cell(bench: Any, state: PageState) -> Any:
+def show_cell(bench: Bench, state: PageState) -> Any:
     """The weights of the clicked cell in every selected head; None where there is nothing."""
     focus = state.attention.focus
     if focus is None or not state.heads:

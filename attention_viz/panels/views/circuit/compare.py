@@ -15,6 +15,7 @@ from attention_viz.panels.kit.tables import fold, table
 from attention_viz.panels.views.circuit.drawing import graph_box, zoom_buttons
 from attention_viz.panels.views.circuit.known import find_circuit, need_circuit
 from attention_viz.panels.views.circuit.numbers import draw_legend
+from attention_viz.records.bench import Bench
 from attention_viz.records.circuits.circuit import Circuit
 from attention_viz.records.circuits.comparison import CircuitComparison, compare_circuits
 from attention_viz.records.errors import AttentionVizError, BadInput
@@ -48,7 +49,7 @@ def layout() -> html.Node:
     )
 
 
-def compare(bench: Any, state: PageState) -> CircuitComparison:
+def compare(bench: Bench, state: PageState) -> CircuitComparison:
     """The circuit kept (left) and the one of the page (right). Raises BadInput for neither."""
     if not state.circuit.kept:
         raise BadInput("No circuit was kept.", "Press Keep this circuit, then choose another.")
@@ -61,7 +62,7 @@ def compare(bench: Any, state: PageState) -> CircuitComparison:
 # Parts
 
 
-def show_told(bench: Any, state: PageState) -> Any:
+def show_told(bench: Bench, state: PageState) -> Any:
     if not state.circuit.kept:
         return empty(*_NOTHING)
     try:
@@ -71,7 +72,7 @@ def show_told(bench: Any, state: PageState) -> Any:
     return [told, act_button("Forget it", "compare-forget", className="btn btn-sm")]
 
 
-def show_figure(bench: Any, state: PageState) -> Any:
+def show_figure(bench: Bench, state: PageState) -> Any:
     if not state.circuit.kept:
         return None
     try:
@@ -87,7 +88,7 @@ def show_figure(bench: Any, state: PageState) -> Any:
     ]
 
 
-def show_table(bench: Any, state: PageState) -> Any:
+def show_table(bench: Bench, state: PageState) -> Any:
     found = compare(bench, state)
     return table(*comparison_table(found), "Nodes and edges of both circuits")
 
@@ -117,12 +118,12 @@ def keep_state(state: PageState) -> str:
     return bare.to_fragment()
 
 
-def _keep(bench: Any, state: PageState, payload: dict[str, Any]) -> Outcome:
+def _keep(bench: Bench, state: PageState, payload: dict[str, Any]) -> Outcome:
     need_circuit(bench, state)
     return Outcome(page=state.put("circuit", kept=keep_state(state)))
 
 
-def _forget(bench: Any, state: PageState, payload: dict[str, Any]) -> Outcome:
+def _forget(bench: Bench, state: PageState, payload: dict[str, Any]) -> Outcome:
     return Outcome(page=state.put("circuit", kept=""))
 
 

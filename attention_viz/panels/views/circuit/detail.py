@@ -18,6 +18,7 @@ from attention_viz.panels.views.circuit.lines import (
     signed,
 )
 from attention_viz.panels.views.circuit.node import show_node
+from attention_viz.records.bench import Bench
 from attention_viz.records.circuits.attribution import EdgePositionsRequest, Method
 from attention_viz.records.circuits.circuit import (
     Circuit,
@@ -39,7 +40,7 @@ _INPUT = {
 }
 
 
-def show_detail(bench: Any, state: PageState) -> Any:
+def show_detail(bench: Bench, state: PageState) -> Any:
     """Of the part that was clicked, or of the whole circuit."""
     circuit = shown_circuit(bench, state)
     if circuit is None:
@@ -63,7 +64,7 @@ def find_part(circuit: Circuit, clicked: Any) -> CircuitNode | CircuitEdge | Non
 
 
 def show_part(
-    bench: Any, state: PageState, circuit: Circuit, part: CircuitNode | CircuitEdge | None
+    bench: Bench, state: PageState, circuit: Circuit, part: CircuitNode | CircuitEdge | None
 ) -> html.Node:
     """Its numbers; of the whole circuit where nothing was clicked. A node is measured now."""
     if part is None:
@@ -168,7 +169,7 @@ def _show_edge(state: PageState, circuit: Circuit, edge: CircuitEdge) -> list[An
     return [html.H3(ends), html.P(told), _compared(circuit, edge), _exact_button(circuit, edge)]
 
 
-def show_positions(bench: Any, circuit: Circuit, part: CircuitNode | CircuitEdge | None) -> Any:
+def show_positions(bench: Bench, circuit: Circuit, part: CircuitNode | CircuitEdge | None) -> Any:
     """Of an estimated edge, where the writer's result is read: its parts, the greatest first."""
     request, edge = circuit.request, part
     is_estimate = isinstance(edge, CircuitEdge) and not edge.is_exact
@@ -270,7 +271,7 @@ def _exact_button(circuit: Circuit, edge: CircuitEdge) -> Any:
     )
 
 
-def _measure_exactly(bench: Any, state: PageState, payload: dict[str, Any]) -> Outcome:
+def _measure_exactly(bench: Bench, state: PageState, payload: dict[str, Any]) -> Outcome:
     """The page with one more edge that is to be measured."""
     edge = str(EdgeId.parse(str(payload.get("edge"))))
     exact = state.circuit.exact

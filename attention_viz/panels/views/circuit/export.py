@@ -10,6 +10,7 @@ from attention_viz.panels.kit.acts import Act, Outcome, act_button
 from attention_viz.panels.kit.common import ask
 from attention_viz.panels.views.circuit.known import need_circuit
 from attention_viz.panels.views.circuit.requests import attribution_request, proof_request
+from attention_viz.records.bench import Bench
 from attention_viz.records.circuits.attribution import Attribution
 from attention_viz.records.circuits.circuit import Circuit
 from attention_viz.records.circuits.faithfulness import FaithfulnessResult
@@ -37,7 +38,7 @@ def _item(suffix: str, about: str) -> html.Node:
     return act_button(text, "circuit-export", {"suffix": suffix}, className="menu-item")
 
 
-def save_file(bench: Any, state: PageState, suffix: str) -> tuple[str, bytes]:
+def save_file(bench: Bench, state: PageState, suffix: str) -> tuple[str, bytes]:
     """Name and content of a file. Raises BadInput where there is nothing to save."""
     if suffix not in FILES:
         raise BadInput(f"A circuit can't be saved as {suffix!r}.", "Choose one of the menu.")
@@ -47,14 +48,14 @@ def save_file(bench: Any, state: PageState, suffix: str) -> tuple[str, bytes]:
     return name, make(bench, state, suffix, circuit)
 
 
-def _script(bench: Any, state: PageState, suffix: str, circuit: Circuit) -> bytes:
+def _script(bench: Bench, state: PageState, suffix: str, circuit: Circuit) -> bytes:
     pairs = None if state.circuit.source == "heads" else ask(bench, circuit.request.pairs)
     where = bench.status(state.model).entry.source
     proof = known_proof(bench, state, circuit)
     return script_of(circuit, where, pairs=pairs, faithfulness=proof).encode()
 
 
-def _drawing(bench: Any, state: PageState, suffix: str, circuit: Circuit) -> bytes:
+def _drawing(bench: Bench, state: PageState, suffix: str, circuit: Circuit) -> bytes:
     """A picture, a graph or a table; nodes as the page lays them out."""
     least, view = smallest_of(circuit, state.circuit.smallest), state.circuit.drawing
     places = None
@@ -75,7 +76,7 @@ def _drawing(bench: Any, state: PageState, suffix: str, circuit: Circuit) -> byt
     )
 
 
-def known_proof(bench: Any, state: PageState, circuit: Circuit) -> FaithfulnessResult | None:
+def known_proof(bench: Bench, state: PageState, circuit: Circuit) -> FaithfulnessResult | None:
     """Faithfulness of the circuit where it was measured."""
     if state.circuit.source == "heads" or not circuit.edge_ids:
         return None
@@ -83,13 +84,13 @@ def known_proof(bench: Any, state: PageState, circuit: Circuit) -> FaithfulnessR
     return whole or bench.cached(proof_request(state, circuit, False))
 
 
-def _known_scores(bench: Any, state: PageState) -> Attribution | None:
+def _known_scores(bench: Bench, state: PageState) -> Attribution | None:
     if state.circuit.source != "scores":
         return None
     return bench.cached(attribution_request(state))
 
 
-def _export(bench: Any, state: PageState, payload: dict[str, Any]) -> Outcome:
+def _export(bench: Bench, state: PageState, payload: dict[str, Any]) -> Outcome:
     return Outcome(file=save_file(bench, state, str(payload.get("suffix"))))
 
 

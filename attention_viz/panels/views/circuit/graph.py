@@ -29,6 +29,7 @@ from attention_viz.panels.views.circuit.known import (
 )
 from attention_viz.panels.views.circuit.numbers import draw_legend
 from attention_viz.panels.views.circuit.requests import circuit_request
+from attention_viz.records.bench import Bench
 from attention_viz.records.circuits.circuit import Circuit, CircuitRequest
 from attention_viz.records.errors import AttentionVizError
 from attention_viz.records.page import PageState
@@ -78,7 +79,7 @@ def _tables() -> list[html.Node]:
 # Parts
 
 
-def show_status(bench: Any, state: PageState) -> Any:
+def show_status(bench: Bench, state: PageState) -> Any:
     """What stands in the graph's place, or how its measurement ended; None where all is well."""
     if state.circuit.source == "heads" and not state.heads:
         return _teach_heads()
@@ -91,7 +92,7 @@ def show_status(bench: Any, state: PageState) -> Any:
     return ending(found.job) or empty("This circuit was not measured yet.", hint)
 
 
-def show_measure(bench: Any, state: PageState) -> Any:
+def show_measure(bench: Bench, state: PageState) -> Any:
     """The button is there where there is something to measure and nobody measures it."""
     try:
         found = find_circuit(bench, state)
@@ -102,7 +103,7 @@ def show_measure(bench: Any, state: PageState) -> Any:
     return act_button("Measure the circuit", "circuit-measure", className="btn btn-sm")
 
 
-def show_note(bench: Any, state: PageState) -> Any:
+def show_note(bench: Bench, state: PageState) -> Any:
     circuit = shown_circuit(bench, state)
     if circuit is None:
         return None
@@ -110,7 +111,7 @@ def show_note(bench: Any, state: PageState) -> Any:
     return html.Span(text, title=text)
 
 
-def show_figure(bench: Any, state: PageState) -> Any:
+def show_figure(bench: Bench, state: PageState) -> Any:
     circuit = shown_circuit(bench, state)
     if circuit is None:
         return None
@@ -118,7 +119,7 @@ def show_figure(bench: Any, state: PageState) -> Any:
     return graph(**draw_graph(circuit, BOTH.name, least, view))
 
 
-def show_legend(bench: Any, state: PageState) -> Any:
+def show_legend(bench: Bench, state: PageState) -> Any:
     """A line of signs; unfolded, what each of them means."""
     circuit = shown_circuit(bench, state)
     if circuit is None:
@@ -127,11 +128,11 @@ def show_legend(bench: Any, state: PageState) -> Any:
     return draw_legend(*folded_legend(circuit, BOTH.name, least, view))
 
 
-def show_edges(bench: Any, state: PageState) -> Any:
+def show_edges(bench: Bench, state: PageState) -> Any:
     return table(*edges_table(need_circuit(bench, state)), "Edges of the circuit")
 
 
-def show_nodes(bench: Any, state: PageState) -> Any:
+def show_nodes(bench: Bench, state: PageState) -> Any:
     return table(*nodes_table(need_circuit(bench, state)), "Nodes of the circuit")
 
 
@@ -151,7 +152,7 @@ def describe(circuit: Circuit) -> str:
 # Acts
 
 
-def _measure(bench: Any, state: PageState, payload: dict[str, Any]) -> Outcome:
+def _measure(bench: Bench, state: PageState, payload: dict[str, Any]) -> Outcome:
     need_source(bench, state)
     return submit(bench, circuit_request(state))
 

@@ -7,6 +7,7 @@ from attention_viz.panels.kit import html
 from attention_viz.panels.kit.acts import Act, Outcome, act_button
 from attention_viz.panels.kit.common import toast
 from attention_viz.panels.views.circuit.upload import file_button
+from attention_viz.records.bench import Bench
 from attention_viz.records.circuits.circuit_file import parse_circuit
 from attention_viz.records.errors import BadInput
 from attention_viz.records.page import PageState
@@ -60,11 +61,11 @@ def import_circuit(state: PageState, text: str, name: str = "") -> tuple[PageSta
     return page, f"{found.label}: {len(edges)} edges, measured here on the pairs chosen"
 
 
-def _take_text(bench: Any, state: PageState, payload: dict[str, Any]) -> Outcome:
+def _take_text(bench: Bench, state: PageState, payload: dict[str, Any]) -> Outcome:
     return _taken(*import_circuit(state, str(payload.get(_TEXT) or "")))
 
 
-def _take_file(bench: Any, state: PageState, payload: dict[str, Any]) -> Outcome:
+def _take_file(bench: Bench, state: PageState, payload: dict[str, Any]) -> Outcome:
     text, name = read_file(payload.get("contents")), str(payload.get("name") or "")
     return _taken(*import_circuit(state, text, name))
 

@@ -3,13 +3,12 @@
 A small model's circuit is measured as soon as it is chosen, a large one's in the background.
 """
 
-from typing import Any
-
 from attention_viz.panels.kit.common import ask
 from attention_viz.panels.kit.requests import need_heads
 from attention_viz.panels.kit.results import Found, find
 from attention_viz.panels.views.circuit.pairs import ask_pairs
 from attention_viz.panels.views.circuit.requests import attribution_request, circuit_request
+from attention_viz.records.bench import Bench
 from attention_viz.records.circuits.attribution import Method
 from attention_viz.records.circuits.circuit import Circuit
 from attention_viz.records.errors import AttentionVizError, BadInput
@@ -20,7 +19,7 @@ _SMALL_MODEL = 20_000_000  # parameters; its circuits take well under a second o
 _FEW_HEADS = 12
 
 
-def need_source(bench: Any, state: PageState) -> None:
+def need_source(bench: Bench, state: PageState) -> None:
     """Raises BadInput where there is nothing yet to measure a circuit of."""
     if state.circuit.source == "heads":
         need_heads(state)
@@ -33,7 +32,7 @@ def need_source(bench: Any, state: PageState) -> None:
         ask_pairs(bench, state)
 
 
-def find_circuit(bench: Any, state: PageState) -> Found:
+def find_circuit(bench: Bench, state: PageState) -> Found:
     """The page's circuit, measured now where that is quick, or the job that measures it.
 
     Raises AttentionVizError where there is nothing to measure, or it can't be.
@@ -45,7 +44,7 @@ def find_circuit(bench: Any, state: PageState) -> Found:
     return find(bench, request)
 
 
-def shown_circuit(bench: Any, state: PageState) -> Circuit | None:
+def shown_circuit(bench: Bench, state: PageState) -> Circuit | None:
     """The circuit that is drawn; where there is none, the line above the graph says why."""
     try:
         found = find_circuit(bench, state).record
@@ -54,7 +53,7 @@ def shown_circuit(bench: Any, state: PageState) -> Circuit | None:
     return found if isinstance(found, Circuit) else None
 
 
-def need_circuit(bench: Any, state: PageState) -> Circuit:
+def need_circuit(bench: Bench, state: PageState) -> Circuit:
     """The circuit that is drawn. Raises AttentionVizError where there is none."""
     found = find_circuit(bench, state).record
     if not isinstance(found, Circuit):
@@ -62,7 +61,7 @@ def need_circuit(bench: Any, state: PageState) -> Circuit:
     return found
 
 
-def is_quick(bench: Any, state: PageState) -> bool:
+def is_quick(bench: Bench, state: PageState) -> bool:
     """Whether the circuit is measured without asking; a model not there yet is asked about."""
     circuit = state.circuit
     info = bench.status(state.model).info
@@ -78,7 +77,7 @@ def is_quick(bench: Any, state: PageState) -> bool:
     return bench.cached(attribution_request(state)) is not None  # cutting takes no runs
 
 
-def first_question(bench: Any, state: PageState) -> Question:
+def first_question(bench: Bench, state: PageState) -> Question:
     """What the views beside the graph ask: the page's question, or the first pair's."""
     if not state.circuit.asks_own_pairs:
         return state.question

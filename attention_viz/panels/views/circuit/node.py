@@ -11,6 +11,7 @@ from attention_viz.panels.kit.common import ask, explain, head_chip, number, tok
 from attention_viz.panels.kit.drawn import matrix
 from attention_viz.panels.kit.tables import facts, fold
 from attention_viz.panels.views.circuit.lines import edge_list, given_name, logits, named, signed
+from attention_viz.records.bench import Bench
 from attention_viz.records.circuits.circuit import Circuit, CircuitNode, CircuitRequest
 from attention_viz.records.circuits.node import NodeDetail, NodeRequest, WrittenToken
 from attention_viz.records.circuits.pairs import PairsRequest
@@ -30,7 +31,7 @@ def node_request(circuit: Circuit, node: CircuitNode) -> NodeRequest:
     return NodeRequest(pairs, node.id, request.ablation)
 
 
-def show_node(bench: Any, state: PageState, circuit: Circuit, node: CircuitNode) -> list[Any]:
+def show_node(bench: Bench, state: PageState, circuit: Circuit, node: CircuitNode) -> list[Any]:
     """All that is known of a node that writes; what can't be measured is said in its place."""
     try:
         detail = ask(bench, node_request(circuit, node))

@@ -12,6 +12,7 @@ from attention_viz.panels.kit.controls import shown_if
 from attention_viz.panels.kit.tables import fold
 from attention_viz.panels.views.circuit.numbers import count_of
 from attention_viz.panels.views.circuit.upload import file_button
+from attention_viz.records.bench import Bench
 from attention_viz.records.circuits.pair_file import parse_pairs
 from attention_viz.records.circuits.pairs import BadPair, Pair
 from attention_viz.records.errors import BadInput
@@ -40,7 +41,7 @@ def told() -> html.Node:
     return html.Div(html.Div(id=_TOLD), className="pairs-file", **shown_if("circuit.pairs", GIVEN))
 
 
-def take(bench: Any, state: PageState, payload: dict[str, Any]) -> Outcome:
+def take(bench: Bench, state: PageState, payload: dict[str, Any]) -> Outcome:
     """The page with a file's pairs, and what became of its lines."""
     name = payload.get("name")
     pairs, bad = read_upload(payload.get("contents"), name)

@@ -12,6 +12,7 @@ from attention_viz.panels.kit.parts import Part, place
 from attention_viz.panels.kit.tables import fold, table
 from attention_viz.panels.views.circuit import pair_file
 from attention_viz.panels.views.circuit.numbers import count_of
+from attention_viz.records.bench import Bench
 from attention_viz.records.circuits.families import FAMILIES
 from attention_viz.records.circuits.pairs import MOST_PAIRS, PairSet, TokenPair
 from attention_viz.records.errors import AttentionVizError, BadInput
@@ -61,7 +62,7 @@ def _count() -> html.Node:
 # Asking
 
 
-def ask_pairs(bench: Any, state: PageState) -> PairSet:
+def ask_pairs(bench: Bench, state: PageState) -> PairSet:
     """The pairs that the page's model can be asked.
 
     Raises NotReady while the model is loaded, and BadInput where there are no pairs.
@@ -75,7 +76,7 @@ def ask_pairs(bench: Any, state: PageState) -> PairSet:
     return ask(bench, state.pairs_request)
 
 
-def _found(bench: Any, state: PageState) -> PairSet | None:
+def _found(bench: Bench, state: PageState) -> PairSet | None:
     try:
         return ask_pairs(bench, state)
     except AttentionVizError:
@@ -85,7 +86,7 @@ def _found(bench: Any, state: PageState) -> PairSet | None:
 # Drawing
 
 
-def show_line(bench: Any, state: PageState) -> Any:
+def show_line(bench: Bench, state: PageState) -> Any:
     """How many pairs there are, or why there are none."""
     try:
         return draw_line(ask_pairs(bench, state))
@@ -95,12 +96,12 @@ def show_line(bench: Any, state: PageState) -> Any:
         return [html.B(error.message), " ", error.remedy]
 
 
-def show_refused(bench: Any, state: PageState) -> Any:
+def show_refused(bench: Bench, state: PageState) -> Any:
     found = _found(bench, state)
     return None if found is None else draw_refused(found)
 
 
-def show_table(bench: Any, state: PageState) -> Any:
+def show_table(bench: Bench, state: PageState) -> Any:
     return draw_pairs(ask_pairs(bench, state))
 
 

@@ -22,6 +22,7 @@ from attention_viz.panels.kit.tables import fold, table
 from attention_viz.panels.views.circuit.known import need_circuit, shown_circuit
 from attention_viz.panels.views.circuit.numbers import count_of
 from attention_viz.panels.views.circuit.requests import curve_request, proof_request
+from attention_viz.records.bench import Bench
 from attention_viz.records.circuits.circuit import Circuit
 from attention_viz.records.circuits.faithfulness import Curve, FaithfulnessResult
 from attention_viz.records.errors import BadInput
@@ -62,27 +63,27 @@ def layout() -> html.Node:
 # What is measured
 
 
-def find_curve(bench: Any, state: PageState) -> Found:
+def find_curve(bench: Bench, state: PageState) -> Found:
     """Faithfulness by size; only scores can be cut to sizes."""
     if state.circuit.source != "scores":
         return Found()
     return find(bench, curve_request(state))
 
 
-def find_proof(bench: Any, state: PageState) -> Found:
+def find_proof(bench: Bench, state: PageState) -> Found:
     """What the circuit loses without each of its edges, and circuits by chance."""
     circuit = _circuit_of_edges(bench, state)
     return Found() if circuit is None else find(bench, proof_request(state, circuit, True))
 
 
-def _circuit_of_edges(bench: Any, state: PageState) -> Circuit | None:
+def _circuit_of_edges(bench: Bench, state: PageState) -> Circuit | None:
     if state.circuit.source == "heads":
         return None
     circuit = shown_circuit(bench, state)
     return circuit if circuit is not None and circuit.edge_ids else None
 
 
-def _need_curve(bench: Any, state: PageState) -> Curve:
+def _need_curve(bench: Bench, state: PageState) -> Curve:
     found = find_curve(bench, state).record
     if not isinstance(found, Curve):
         raise BadInput("The curve was not measured yet.", "Press Measure first.")
@@ -92,7 +93,7 @@ def _need_curve(bench: Any, state: PageState) -> Curve:
 # Parts
 
 
-def show_now(bench: Any, state: PageState) -> Any:
+def show_now(bench: Bench, state: PageState) -> Any:
     """How faithful the circuit is that is shown; measured now."""
     circuit = shown_circuit(bench, state)
     if circuit is None:
@@ -104,7 +105,7 @@ def show_now(bench: Any, state: PageState) -> Any:
     return tell(ask(bench, proof_request(state, circuit, False)))
 
 
-def show_status(bench: Any, state: PageState) -> Any:
+def show_status(bench: Bench, state: PageState) -> Any:
     """How far the two measurements are, or how one ended."""
     both = (find_proof(bench, state), find_curve(bench, state))
     for found in both:
@@ -113,7 +114,7 @@ def show_status(bench: Any, state: PageState) -> Any:
     return next((end for found in both if (end := ending(found.job)) is not None), None)
 
 
-def show_proof(bench: Any, state: PageState) -> Any:
+def show_proof(bench: Bench, state: PageState) -> Any:
     """The curve with the size shown marked, and both measurements in words."""
     curve, whole = find_curve(bench, state).record, find_proof(bench, state).record
     if not isinstance(curve, Curve) and not isinstance(whole, FaithfulnessResult):
@@ -130,17 +131,17 @@ def show_proof(bench: Any, state: PageState) -> Any:
     return drawn
 
 
-def show_edges(bench: Any, state: PageState) -> Any:
+def show_edges(bench: Bench, state: PageState) -> Any:
     whole = find_proof(bench, state).record
     return _NOT_YET if whole is None else plot(draw_minimality(whole, BOTH.name), "proof-bars")
 
 
-def show_curve_table(bench: Any, state: PageState) -> Any:
+def show_curve_table(bench: Bench, state: PageState) -> Any:
     curve = find_curve(bench, state).record
     return _NOT_YET if curve is None else table(*curve_table(curve), "Faithfulness by size")
 
 
-def show_minimality_table(bench: Any, state: PageState) -> Any:
+def show_minimality_table(bench: Bench, state: PageState) -> Any:
     whole = find_proof(bench, state).record
     return _NOT_YET if whole is None else table(*minimality_table(whole), "Without each edge")
 
@@ -176,7 +177,7 @@ def tell(found: FaithfulnessResult) -> list[Any]:
 # Acts
 
 
-def _measure(bench: Any, state: PageState, payload: dict[str, Any]) -> Outcome:
+def _measure(bench: Bench, state: PageState, payload: dict[str, Any]) -> Outcome:
     """Start measuring what each edge is needed for and (of scores) the curve."""
     circuit = need_circuit(bench, state)
     if state.circuit.source == "heads" or not circuit.edge_ids:

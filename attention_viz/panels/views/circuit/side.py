@@ -20,6 +20,7 @@ from attention_viz.panels.kit.requests import ablation_request, lens_request, pr
 from attention_viz.panels.views.circuit.known import first_question, need_circuit, shown_circuit
 from attention_viz.panels.views.circuit.requests import circuit_only_request
 from attention_viz.records.ablation import AblationResult, Prediction
+from attention_viz.records.bench import Bench
 from attention_viz.records.circuits.circuit import Circuit
 from attention_viz.records.circuits.faithfulness import CircuitLensRequest
 from attention_viz.records.errors import AttentionVizError, BadInput
@@ -66,7 +67,7 @@ class Beside:
     circuit: Circuit | None = None
 
 
-def aside(bench: Any, state: PageState) -> Beside:
+def aside(bench: Bench, state: PageState) -> Beside:
     """Beside a circuit of edges the question is its first pair's, its heads are ablated."""
     if state.circuit.source == "heads":
         return Beside(state)
@@ -87,7 +88,7 @@ def aside(bench: Any, state: PageState) -> Beside:
 # Parts
 
 
-def show_lens(bench: Any, state: PageState) -> Any:
+def show_lens(bench: Bench, state: PageState) -> Any:
     beside = aside(bench, state)
     lens = lens_of(bench, state, beside)
     # Another prompt's positions are not this page's: there a click means nothing.
@@ -96,7 +97,7 @@ def show_lens(bench: Any, state: PageState) -> Any:
     return matrix(spec, "circuit-lens-map")
 
 
-def show_lens_told(bench: Any, state: PageState) -> Any:
+def show_lens_told(bench: Bench, state: PageState) -> Any:
     """What the lens says in sentences; the map says why there are none."""
     try:
         asked = aside(bench, state).state
@@ -106,7 +107,7 @@ def show_lens_told(bench: Any, state: PageState) -> Any:
     return observe(clean, measure_ablated(bench, asked, clean))
 
 
-def lens_of(bench: Any, state: PageState, beside: Beside) -> LogitLens:
+def lens_of(bench: Bench, state: PageState, beside: Beside) -> LogitLens:
     """The lens of the run chosen. Raises BadInput where there is no such run."""
     if state.circuit.side_lens == "circuit":
         if beside.circuit is None or not beside.circuit.edge_ids:
@@ -126,7 +127,7 @@ def lens_of(bench: Any, state: PageState, beside: Beside) -> LogitLens:
     return found
 
 
-def show_top(bench: Any, state: PageState) -> Any:
+def show_top(bench: Bench, state: PageState) -> Any:
     """The next tokens: clean, with the heads ablated, and of a cut circuit alone."""
     beside = aside(bench, state)
     if not beside.state.heads:
@@ -138,7 +139,7 @@ def show_top(bench: Any, state: PageState) -> Any:
     return draw_top(result.clean, result.ablated, alone)
 
 
-def show_top_note(bench: Any, state: PageState) -> Any:
+def show_top_note(bench: Bench, state: PageState) -> Any:
     """Of which runs the tokens are."""
     try:
         beside = aside(bench, state)
@@ -165,7 +166,7 @@ def draw_top(
     return html.Div(columns, className="two-rankings")
 
 
-def show_bars(bench: Any, state: PageState) -> Any:
+def show_bars(bench: Bench, state: PageState) -> Any:
     circuit = shown_circuit(bench, state)
     if circuit is None:
         return empty("Measured with the circuit.")

@@ -14,6 +14,7 @@ from attention_viz.panels.kit.lens import lens_map, measure_ablated, observe
 from attention_viz.panels.kit.parts import Part, place
 from attention_viz.panels.kit.requests import lens_request
 from attention_viz.panels.kit.tables import fold, table
+from attention_viz.records.bench import Bench
 from attention_viz.records.errors import AttentionVizError, BadInput
 from attention_viz.records.lens import LogitLens
 from attention_viz.records.page import PageState
@@ -54,7 +55,7 @@ def _read_out_card() -> html.Node:
     )
 
 
-def measure_shown(bench: Any, state: PageState) -> LogitLens:
+def measure_shown(bench: Bench, state: PageState) -> LogitLens:
     """The lens of the run the page shows. Raises BadInput where heads are needed and missing."""
     if state.lens.show == "ablated" and not state.heads:
         raise BadInput(
@@ -64,17 +65,17 @@ def measure_shown(bench: Any, state: PageState) -> LogitLens:
     return ask(bench, lens_request(state, state.lens.show))
 
 
-def measure_both(bench: Any, state: PageState) -> tuple[LogitLens, LogitLens | None]:
+def measure_both(bench: Bench, state: PageState) -> tuple[LogitLens, LogitLens | None]:
     """The clean run, and that with the heads ablated, where it can be measured."""
     clean = ask(bench, lens_request(state))
     return clean, measure_ablated(bench, state, clean)
 
 
-def show_map(bench: Any, state: PageState) -> html.Node:
+def show_map(bench: Bench, state: PageState) -> html.Node:
     return lens_map(measure_shown(bench, state), "lens-map")
 
 
-def show_run(bench: Any, state: PageState) -> Any:
+def show_run(bench: Bench, state: PageState) -> Any:
     """Which run the map shows."""
     try:
         request = measure_shown(bench, state).request
@@ -86,7 +87,7 @@ def show_run(bench: Any, state: PageState) -> Any:
     return f"{heads} ablated together ({request.ablation.label})"
 
 
-def show_place(bench: Any, state: PageState) -> Any:
+def show_place(bench: Bench, state: PageState) -> Any:
     """After which token is read out."""
     try:
         clean = ask(bench, lens_request(state))
@@ -96,14 +97,14 @@ def show_place(bench: Any, state: PageState) -> Any:
     return ["after ", token, f" · position {clean.position}"]
 
 
-def show_sentence(bench: Any, state: PageState) -> html.Node:
+def show_sentence(bench: Bench, state: PageState) -> html.Node:
     try:
         return observe(*measure_both(bench, state))
     except AttentionVizError:
         return empty("Nothing to read out yet.")
 
 
-def show_answer(bench: Any, state: PageState) -> html.Node | None:
+def show_answer(bench: Bench, state: PageState) -> html.Node | None:
     """The answer's probability, row by row, in both runs."""
     try:
         return plot(draw_answer(*measure_both(bench, state), BOTH.name), "lens-lines", HEIGHT)
@@ -111,7 +112,7 @@ def show_answer(bench: Any, state: PageState) -> html.Node | None:
         return None
 
 
-def show_table(bench: Any, state: PageState) -> html.Node | None:
+def show_table(bench: Bench, state: PageState) -> html.Node | None:
     """Of the run that the map shows."""
     try:
         return tabulate(measure_shown(bench, state))
