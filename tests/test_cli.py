@@ -597,10 +597,10 @@ def test_the_server_answers_while_the_model_loads_and_ends_on_ctrl_c():
     )
     try:
         link = re.fullmatch(r"Attention Viz is at (http://\S+)\n", server.stdout.readline())[1]
-        with urllib.request.urlopen(link, timeout=60) as page:
+        with urllib.request.urlopen(link, timeout=600) as page:
             assert page.status == 200 and b"Attention Viz" in page.read()
         server.send_signal(signal.SIGINT)
-        out, err = server.communicate(timeout=60)
+        out, err = server.communicate(timeout=600)
     finally:
         server.kill()
     assert out == ""

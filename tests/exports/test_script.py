@@ -217,7 +217,7 @@ def test_a_script_stands_alone(load, tmp_path):
     file = tmp_path / "circuit.py"
     file.write_text(script_of(circuit, folder), encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, str(file)], capture_output=True, text=True, cwd=tmp_path, timeout=100
+        [sys.executable, str(file)], capture_output=True, text=True, cwd=tmp_path, timeout=600
     )
     assert done.returncode == 0, done.stderr
     *rows, last = done.stdout.strip().splitlines()

@@ -168,7 +168,7 @@ def _node_link_heads(data: dict) -> Iterator[HeadId]:
             yield HeadId(int(match[1]), int(match[3]))
 
 
-def _checked(writer: str, reader: str, via: Via, about: str) -> EdgeId:
+def _checked(writer: str, reader: str, via: Via | None, about: str) -> EdgeId:
     """The edge, if there can be one: what is read fits the reader, and it goes upward."""
     from_place, to_place = _place(writer), _place(reader)
     is_whole = reader == OUTPUT or reader.endswith("MLP")
