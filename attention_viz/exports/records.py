@@ -1,6 +1,6 @@
 """Any record as plain JSON values: what every command prints with `--json`.
 
-A HeadId is "L2H3", an EdgeId "L0H1->L2H3.K", a Token {"token", "id"}, with "bytes" and "shown" where
+A HeadId is "L2H3", an EdgeId "L0H1->L2H3.K", a Token {"token", "id"}, with "bytes" and "shown" if
 it holds part of a character; an enum is its value, with its unit beside it where it has one; arrays
 are nested lists; an ablation has the settings of its kind and no other. What is not measured (nan)
 or not finite becomes null, which JSON can say.

@@ -14,6 +14,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any
 
 from attention_viz.records.circuits.edge import Via
@@ -430,8 +431,15 @@ def _ends(colours: Theme, sense: Sense) -> tuple[str, str]:
 
 def _each(function: Callable[..., str], *colours: str) -> str:
     """The function of these colours; where one is of "both", in each theme."""
-    light, dark = ([resolve(colour, theme) for colour in colours] for theme in ("light", "dark"))
-    return _pair(function(*light), function(*dark))
+    light, dark = zip(*map(_in_each, colours), strict=True)
+    found = function(*light)
+    return found if light == dark else _pair(found, function(*dark))
+
+
+@lru_cache(4096)
+def _in_each(colour: str) -> tuple[str, str]:
+    """As it is in the light theme and in the dark one."""
+    return resolve(colour, "light"), resolve(colour, "dark")
 
 
 def _mix(start: str, end: str, share: float) -> str:
@@ -443,6 +451,7 @@ def _mixed(start: str, end: str, share: float) -> str:
     return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in pairs)
 
 
+@lru_cache(4096)
 def _ink_on(background: str) -> str:
     light = _luminance(background)
     on_light = (light + 0.05) / (_luminance(_DARK_INK) + 0.05)
@@ -465,5 +474,6 @@ def _luminance(colour: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
+@lru_cache(4096)
 def _linear(channel: float) -> float:
     return channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4

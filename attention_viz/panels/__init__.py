@@ -1,4 +1,6 @@
-"""The page, one module per panel: `layout()` draws it empty, `register(app, workbench)` brings it
-to life. Callbacks read the page's state, ask the workbench and draw; what they compute is in
-plain functions beside them.
+"""The page: `kit` (what panels are made of), `frame` (around the views), `rail`, a room per view.
+
+A module that shows something has `layout()`, its skeleton; `PARTS`, what the server draws into it,
+each asked for when something it read has changed; and `ACTS`, what a person can ask the server to
+do. The browser keeps the state, and all that needs no measurement happens there (assets/).
 """
