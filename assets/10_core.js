@@ -105,10 +105,10 @@
 
   // What was chosen about one prompt says nothing about another one.
   av.onChange((now, before) => {
-    const forget = (...names) => names.forEach((name) => delete av.local[name]);
     const isOther = ["model", "prompt"].some((name) => now.shared[name] !== before.shared[name]);
-    if (isOther) forget("attention.token", "circuit");
-    if (!same(now.attention?.focus, before.attention?.focus)) forget("attention.token");
+    if (!isOther) return;
+    const wanted = av.local["model.wanted"];
+    av.local = wanted ? { "model.wanted": wanted } : {};
   });
 
   window.attentionViz = av;
