@@ -19,6 +19,7 @@ from attention_viz.figures.circuits.circuit_layout import (
 )
 from attention_viz.figures.circuits.comparison import comparison_stylesheet, draw_comparison
 from attention_viz.figures.circuits.element_style import style_of
+from attention_viz.records.circuits.attribution import Direction
 from attention_viz.records.circuits.circuit_view import PLAIN_VIEW, CircuitView
 from attention_viz.records.circuits.comparison import compare_circuits
 from attention_viz.records.circuits.edge import Via
@@ -34,6 +35,11 @@ BY_HAND = CircuitView(
 )
 
 
+def denoised(circuit):
+    attribution = replace(circuit.request.attribution, direction=Direction.DENOISE)
+    return replace(circuit, request=replace(circuit.request, attribution=attribution))
+
+
 def half_exact(circuit):
     edges = tuple(replace(e, is_exact=n % 2 == 0) for n, e in enumerate(circuit.edges))
     return replace(circuit, edges=edges)
@@ -43,6 +49,7 @@ CASES = {
     "heads": (circuit_of(), PLAIN_VIEW),
     "by hand": (circuit_of(), BY_HAND),
     "cut": (half_exact(cut_of()), PLAIN_VIEW),
+    "denoised": (denoised(cut_of(12)), PLAIN_VIEW),
     "crowded": (half_exact(cut_of(150, 6, 8)), PLAIN_VIEW),
     "none": (replace(circuit_of(), edges=(replace(circuit_of().edges[0], value=0.0),)), PLAIN_VIEW),
 }
@@ -91,13 +98,15 @@ def test_exact_lines_are_solid_estimated_dotted_and_attention_dashed(drawn):
         assert dashes(found[f"edge:{name}"]) == wanted[kind]
 
 
-def test_lines_have_the_colour_of_their_sign_and_arrows_of_their_input(drawn):
+def test_lines_say_whether_they_help_and_arrows_what_they_enter(drawn):
+    """Patched away, what helps takes from the answer; restored (denoised), it gives."""
     circuit, view, theme, _, found = drawn
     colours = palette.theme_of(theme)
+    is_restored = circuit == CASES["denoised"][0]
     for name, edge in edges_of(circuit, view):
-        sign = {True: colours.positive, False: colours.negative}[edge.value > 0]
-        sign = sign if edge.value else colours.muted
-        line = sign if edge.via.is_causal else colours.via[Via.ATTENTION]
+        side = colours.helps if (edge.value > 0) == is_restored else colours.against
+        side = side if edge.value else colours.muted
+        line = side if edge.via.is_causal else colours.via[Via.ATTENTION]
         assert to_hex(found[f"edge:{name}"].get_color()) == line
         assert to_hex(found[f"arrow:{name}"].get_facecolor()) == colours.via[edge.via]
 

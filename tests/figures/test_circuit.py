@@ -1,10 +1,8 @@
 """The circuit's elements, routes, legend and contributions."""
 
-import json
 import math
 import re
 from dataclasses import replace
-from functools import partial
 
 import pytest
 
@@ -275,15 +273,6 @@ def test_a_helpful_heads_edge_and_contribution_have_one_colour(circuit):
     bar = next(i for i, facts in enumerate(bars.customdata) if facts[0] == "L3H1")
     assert edge["data"]["value"] < 0 < bars.x[bar]
     assert style_of(edge, stylesheet())["line-color"] == bars.marker.color[bar]
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_one_drawing_has_both_themes(circuit, theme):
-    for draw in (stylesheet, partial(legend, circuit), partial(draw_circuit, circuit)):
-        both = json.dumps(draw(theme="both"))
-        assert palette.resolve(both, theme) == json.dumps(draw(theme=theme))
-    both = draw_contributions(circuit, "both").to_json()
-    assert palette.resolve(both, theme) == draw_contributions(circuit, theme).to_json()
 
 
 def test_the_legend_of_a_cut_circuit_names_the_method_and_mlps():

@@ -23,6 +23,7 @@ from attention_viz.figures.circuits.circuit_legend import (
 from attention_viz.figures.circuits.circuit_routes import Box, route_carefully, route_plainly
 from attention_viz.figures.circuits.comparison import draw_compared, draw_comparison
 from attention_viz.figures.circuits.element_style import curve_of, extent_of, style_of
+from attention_viz.figures.palette import LIGHT
 from attention_viz.records.circuits import circuit_view
 from attention_viz.records.circuits.attribution import Direction
 from attention_viz.records.circuits.circuit import CircuitEdge
@@ -211,22 +212,24 @@ def test_the_legends_line_is_short_and_its_notes_are_whole():
     assert {"attention weight", "into Q", "induction"} <= set(words)
 
 
-def test_the_signs_of_a_denoised_circuit_are_the_other_way_round():
+def test_one_meaning_has_one_colour_though_denoising_turns_the_signs():
     circuit = cut_of()
     attribution = replace(circuit.request.attribution, direction=Direction.DENOISE)
     turned = replace(circuit, request=replace(circuit.request, attribution=attribution))
     assert is_denoised(turned) and not is_denoised(circuit) and not is_denoised(circuit_of())
-    colours = {
-        sign["text"]: sign["colour"]
-        for sign in folded_legend(circuit)[0]
-        if "answer" in sign["text"]
-    }
-    other = {
-        sign["text"]: sign["colour"]
-        for sign in folded_legend(turned)[0]
-        if "answer" in sign["text"]
-    }
-    assert colours["helps the answer"] == other["works against the answer"]
+    colours = {"helps the answer": LIGHT.helps, "works against the answer": LIGHT.against}
+    for each, helps in ((circuit, "−"), (turned, "+")):
+        assert {
+            s["text"]: s["colour"] for s in folded_legend(each)[0] if "answer" in s["text"]
+        } == (colours)
+        [told] = [i["text"] for i in legend(each) if i["text"].startswith("helps the answer")]
+        assert told.endswith(f"({helps})")
+        for element in draw_circuit(each):
+            if element["data"]["kind"] == "edge":
+                is_negative = element["data"]["value"] < 0
+                side = "helps" if is_negative == (helps == "−") else "against"
+                assert side in element["classes"].split()
+                assert style_of(element, stylesheet())["line-color"] == getattr(LIGHT, side)
 
 
 def test_edges_that_a_list_would_call_nothing_are_folded():

@@ -1,6 +1,5 @@
 """The figures of the closer looks: record in, drawing out."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -22,14 +21,6 @@ from tests.builders import (
     redundancy_of,
     tokens_of,
 )
-
-FIGURES = [
-    (draw_redundancy, redundancy_of),
-    (draw_positions, positions_of),
-    (draw_control, control_of),
-    (draw_dose, dose_of),
-    (draw_agreement, agreement_of),
-]
 
 
 def test_redundancy_draws_the_excess_with_0_in_the_middle():
@@ -104,21 +95,9 @@ def test_agreement_is_on_the_scale_of_correlations():
     assert "click" not in spec
 
 
-def as_json(drawn):
-    return json.dumps(drawn) if isinstance(drawn, dict) else drawn.to_json()
-
-
-@pytest.mark.parametrize("draw", [draw_control, draw_dose])
+@pytest.mark.parametrize(("draw", "make"), [(draw_control, control_of), (draw_dose, dose_of)])
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_tokens_of_users_are_drawn_literally_by_plotly(draw, theme):
-    make = dict(FIGURES)[draw]
-    text = as_json(draw(make(tokens_of(NASTY, bos=False)), theme))
+def test_tokens_of_users_are_drawn_literally_by_plotly(draw, make, theme):
+    text = draw(make(tokens_of(NASTY, bos=False)), theme).to_json()
     assert "<b>bold" not in text and "\\u003cb\\u003ebold" not in text
     assert "%{x}" not in text.replace("%{customdata", "").replace("%{y", "")
-
-
-@pytest.mark.parametrize(("draw", "make"), FIGURES)
-def test_both_themes_are_in_one_drawing(draw, make):
-    both = as_json(draw(make(), "both"))
-    for theme in ("light", "dark"):
-        assert palette.resolve(both, theme) == as_json(draw(make(), theme))

@@ -97,10 +97,3 @@ def test_cells_are_square_unless_they_have_a_height():
 def test_a_limit_is_never_0():
     assert limit_of(VALUES) == 3.0
     assert limit_of(np.zeros(3)) == limit_of(np.full(3, np.nan)) == 1.0
-
-
-def test_in_both_themes_at_once():
-    both = json.dumps(drawn(theme="both", scale=scale_of(Sense.CHANGE, "", theme="both")))
-    for theme in ("light", "dark"):
-        one = json.dumps(drawn(theme=theme, scale=scale_of(Sense.CHANGE, "", theme=theme)))
-        assert palette.resolve(both, theme) == one
