@@ -408,7 +408,7 @@ def test_options_left_out_are_those_of_the_page():
     args = make_parser().parse_args(["sweep", "--prompt", MARY])
     for kind in AblationKind:
         args.kind = kind.value
-        assert options.ablation(args) == PageState(kind=kind.value).ablation
+        assert options.ablation(args) == PageState(kind=kind.value).intervention
 
 
 @pytest.mark.parametrize("kind", list(AblationKind))

@@ -103,6 +103,6 @@ def test_kinds_of_edges_take_no_setting():
 @ABLATION
 def test_a_link_keeps_the_ablation(ablation):
     state = PageState().change(kind=ablation.kind.value, **ablation.settings)
-    assert state.ablation == ablation
-    assert PageState.from_fragment(state.to_fragment()).ablation == ablation
-    assert PageState.from_json(state.to_json()).ablation == ablation
+    assert state.intervention == ablation
+    assert PageState.from_fragment(state.to_fragment()).intervention == ablation
+    assert PageState.from_json(state.to_json()).intervention == ablation
