@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from attention_viz.panels.views import circuit as view
-from attention_viz.panels.views.circuit.drawing import LONGEST_NAME, layout
+from attention_viz.panels.views.circuit.drawing import LONGEST_NAME, for_selected, layout
 from attention_viz.panels.views.circuit.graph import layout as graph_layout
 from attention_viz.panels.views.circuit.requests import circuit_request
 from attention_viz.records.circuits.circuit_view import LAYOUTS
@@ -75,7 +75,11 @@ def test_the_graph_and_its_toolbar_are_in_one_box():
 @pytest.mark.skipif(not SCRIPT.exists(), reason="the script that draws by hand is not there")
 def test_the_browser_does_what_the_buttons_say():
     script = SCRIPT.read_text(encoding="utf-8")
-    offered = {b.props["data-draw"] for b in find_all(layout(), "Button") if "data-draw" in b.props}
+    offered = {
+        b.props["data-draw"]
+        for b in find_all([layout(), for_selected()], "Button")
+        if "data-draw" in b.props
+    }
     assert offered == {"pin", "hide", "rename", "group", "ungroup", "show", "reset"}
     for name in (*offered, "circuit-graph", "circuit-name", "circuit-selected"):
         assert name in script
