@@ -99,9 +99,9 @@
   av.isWaited = () => places().some((element) => shown.get(element)?.waits);
 
   // Markup into the page: focus, scrolling, unfolded lines and drawn figures stay.
-  // The line of a menu that is chosen, also while the menu has the focus.
+  // The line of a menu is that of the markup, whatever somebody chose and whether it has the focus.
   const chooseAs = (old, next) => {
-    if (old !== document.activeElement || "field" in old.dataset) return;
+    if ("field" in old.dataset) return;
     if (old.innerHTML !== next.innerHTML) old.innerHTML = next.innerHTML;
     if (old.value !== next.value) old.value = next.value;
   };

@@ -50,7 +50,10 @@
       wanted = outcome.wanted;
       av.choose("model.wanted", wanted || null);
     }
-    if (outcome.told?.failed) wanted = ""; // kept as chosen, so that it can be tried again
+    if (outcome.told?.failed) {
+      wanted = "";
+      av.choose("model.wanted", outcome.told.failed); // so that it can be tried again
+    }
     if (outcome.marks) av.outdateMarks(outcome.marks);
     if (outcome.changes) av.change(outcome.changes, how);
     if (outcome.values) av.texts(outcome.values);
