@@ -180,6 +180,72 @@ def test_graph_has_what_was_measured(circuit):
     assert graph.graph["prompt"] == circuit.request.question.prompt
 
 
+def test_every_attribute_of_the_graph_is_what_was_measured():
+    """Numbers all differ, so that none can stand in for another."""
+    found = Faithfulness(3, 0.003, 2.5, 0.875, Interval(0.75, 1.0), 0.125)
+    circuit = circuit_of()
+    head = next(node for node in circuit.nodes if node.id == "L3H1")
+    head = replace(head, position=14, role=replace(head.role, score=0.625))
+    token = CircuitNode("token:4", "token", "␣John", position=4)
+    edges = (
+        CircuitEdge("L3H1", "logits", Via.LOGITS, -2.25, is_exact=True, estimate=-2.0),
+        CircuitEdge("token:4", "L3H1", Via.ATTENTION, 0.5, position=11),
+    )
+    circuit = replace(circuit, nodes=(head, token), edges=edges)
+    names = {"L3H1": "mover"}
+    graph = graph_of(circuit, {"L3H1": (1.5, -2.0)}, names=names, faithfulness=found)
+    assert graph.nodes["L3H1"] == {
+        "kind": "head",
+        "label": "mover",
+        "original_label": "L3H1",
+        "layer": 3,
+        "head": 1,
+        "position": 14,
+        "contribution": 2.29,
+        "role": "attends to the answer",
+        "role_score": 0.625,
+        "x": 1.5,
+        "y": -2.0,
+    }
+    assert graph.nodes["token:4"] == {"kind": "token", "label": "␣John", "position": 4}
+    assert graph.edges["L3H1", "logits", "L3H1→logits:logits"] == {
+        "via": "logits",
+        "value": -2.25,
+        "unit": "logits",
+        "how": "exact",
+        "exact": True,
+        "estimate": -2.0,
+    }
+    assert graph.edges["token:4", "L3H1", "token:4→L3H1:attention@11"] == {
+        "via": "attention",
+        "value": 0.5,
+        "unit": "attention weight",
+        "how": "attention",
+        "row_position": 11,
+    }
+    question = circuit.request.question
+    assert graph.graph == {
+        "label": circuit.request.label,
+        "model": "embedded",
+        "prompt": question.prompt,
+        "pair_count": 1,
+        "bos": circuit.tokens.bos,
+        "readout_position": 14,
+        "answer": " Mary",
+        "distractor": " John",
+        "ablation": "mean",
+        "patched_with": "the heads' mean over the prompt",
+        "baseline": 4.13,
+        "ablated": -1.2,
+        "unit": "logits",
+        "faithfulness": 0.875,
+        "faithfulness_low": 0.75,
+        "faithfulness_high": 1.0,
+        "circuit_metric": 2.5,
+        "faithfulness_without": 0.125,
+    }
+
+
 def test_graphml_read_by_networkx_is_the_record(circuit):
     content = export_circuit(circuit, "graphml", {"L2H3": (1.5, -2.0)})
     graph = nx.read_graphml(io.BytesIO(content), force_multigraph=True)
@@ -211,6 +277,17 @@ def test_dot_read_by_graphviz_is_the_record(circuit):
     )
     assert edges == recorded(circuit)
     assert set(names) == {node.id for node in circuit.nodes}
+
+
+def test_dot_says_places_numbers_and_how_they_were_found():
+    circuit = cut_circuit()
+    text = export_circuit(circuit, "dot", {"L2H3": (1.5, -2.0)}).decode()
+    assert 'pos="1.5,2"' in text, "upward in Graphviz"
+    lines = {line.split(" [")[0].strip(): line for line in text.splitlines() if "->" in line}
+    exact, estimated = lines['"L0MLP" -> "L2H3"'], lines['"input" -> "L0MLP"']
+    assert 'label="K -1.5"' in exact and 'style="solid"' in exact
+    assert 'style="dotted"' in estimated
+    assert 'style="dashed"' in export_circuit(circuit_of(), "dot").decode()
 
 
 @pytest.mark.skipif(shutil.which("dot") is None, reason="graphviz is not installed")

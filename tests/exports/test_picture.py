@@ -49,6 +49,11 @@ def test_the_caption_names_family_making_and_kind():
     assert "heads ablated" not in text, "it was not measured"
 
 
+def test_the_caption_of_chosen_heads_has_both_differences():
+    text = " ".join(texts_of(draw(circuit_of())))
+    assert "␣Mary − ␣John: +4.13 clean, −1.20 with all these heads ablated (logits)" in text
+
+
 def test_the_caption_of_one_pair_has_both_prompts():
     circuit = cut_of()
     attribution = replace(circuit.request.attribution, pairs=pairs_of(""))
@@ -61,7 +66,7 @@ def test_the_caption_of_one_pair_has_both_prompts():
 def test_faithfulness_is_named_with_its_ablation_kind():
     text = " ".join(texts_of(draw(cut_of(), faithfulness=faithfulness_of(24, 0.87))))
     assert "Faithfulness 0.87 (95 % interval 0.77 to 0.97) of 24 edges" in text
-    assert "ablated by resample" in text
+    assert "ablated by resample; everything but the circuit 0.13" in text
     proof = replace(proof_of(), request=replace(proof_of().request, ablation=AblationKind.ZERO))
     text = " ".join(texts_of(draw(cut_of(), faithfulness=proof)))
     assert "ablated by zero" in text and "random circuits of this size 0.02" in text

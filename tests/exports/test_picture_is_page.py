@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import pytest
 from matplotlib.colors import to_hex, to_rgba
-from matplotlib.patches import FancyBboxPatch, Polygon
+from matplotlib.lines import Line2D
+from matplotlib.patches import FancyBboxPatch, Patch, Polygon
 
 from attention_viz.exports.picture import draw_sheet
 from attention_viz.figures import palette
-from attention_viz.figures.circuits.circuit import draw_circuit, stylesheet
+from attention_viz.figures.circuits.circuit import draw_circuit, legend, stylesheet
 from attention_viz.figures.circuits.circuit_layout import (
     drawn_edges,
     edge_label,
@@ -229,3 +230,42 @@ def test_a_comparison_can_be_drawn_too():
         if element["data"]["kind"] == "edge":
             line = found[f"edge:{element['data']['id']}"]
             assert to_hex(line.get_color()) == style_of(element, styles)["line-color"]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("case", ["heads", "cut", "denoised", "none"])
+def test_the_legend_below_has_the_pages_signs_and_texts(case, theme):
+    circuit, view = CASES[case]
+    items = legend(circuit, theme, view=view)
+    axes = draw_sheet(draw_circuit(circuit), stylesheet(theme), theme, items=items).axes[0]
+    written = [text.get_text() for text in axes.texts if text.get_ha() == "left"]
+    assert " ".join(written) == " ".join(item["text"] for item in items)
+    signs = signs_of(axes)
+    drawn = [item for item in items if item["mark"] != "note"]
+    assert [to_hex(sign.get_facecolor()) if isinstance(sign, Patch) else sign.get_color()
+            for sign in signs] == [item["colour"] for item in drawn]  # fmt: skip
+    for sign, item in zip(signs, drawn, strict=True):
+        is_line = item["mark"] in ("solid", "dotted", "dashed")
+        assert isinstance(sign, Line2D) == is_line
+        if is_line:  # solid, or drawn for about as long as an edge of the same kind
+            share = {"solid": None, "dotted": 1 / 3, "dashed": 6 / 10}[item["mark"]]
+            pattern = dashes(sign)
+            found = pattern and pattern[0] / sum(pattern)
+            assert found == (share and pytest.approx(share, abs=0.15))
+
+
+def signs_of(axes):
+    """Artists left of a text of the legend, in its order."""
+    middles = []
+    for artist in (*axes.lines, *axes.patches):
+        if artist.get_gid() is None:
+            path = artist.get_path()
+            moved = artist.get_patch_transform() if isinstance(artist, Patch) else None
+            box = path.get_extents(moved)
+            middles.append(((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2, artist))
+    found = []
+    for text in axes.texts:
+        if text.get_ha() == "left":
+            x, y = text.get_position()
+            found += [a for ax, ay, a in middles if 0 < x - ax < 27 and abs(ay - y) < 3]
+    return found

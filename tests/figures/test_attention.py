@@ -65,11 +65,11 @@ def test_focus_and_threshold_can_follow_the_page_in_the_browser():
 
 def test_the_tooltip_names_both_ends_and_tells_the_other_runs():
     maps = maps_of()
-    spec = draw_map(maps, 0)
+    spec = draw_map(maps, 1)
     assert (spec["rows"]["word"], spec["columns"]["word"]) == ("from", "to")
     assert spec["rows"]["names"][10] == "␣John_2" and spec["columns"]["names"][4] == "␣John"
     [ablated] = spec["hover"]
-    assert ablated["name"] == "ablated" and ablated["values"] == triangle(maps.ablated[0])
+    assert ablated["name"] == "ablated" and ablated["values"] == triangle(maps.ablated[1])
     assert [h["name"] for h in draw_map(maps, 0, "difference")["hover"]] == ["clean", "ablated"]
     assert draw_map(maps_of(ablated=False), 0)["hover"] == []
 

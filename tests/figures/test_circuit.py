@@ -25,6 +25,7 @@ from attention_viz.figures.circuits.circuit_layout import (
     point_at,
     points_along,
 )
+from attention_viz.figures.escape import signed
 from attention_viz.records.circuits.attribution import Direction
 from attention_viz.records.circuits.circuit import CircuitEdge, CircuitNode, Contribution
 from attention_viz.records.circuits.circuit_view import CircuitView
@@ -34,6 +35,8 @@ from attention_viz.records.errors import BadInput
 from attention_viz.records.ids import HeadId
 from attention_viz.records.metrics import Sense
 from tests.builders import NASTY, circuit_of, cut_of, tokens_of
+
+SEEN = "token:2→L3H1:attention@14"
 
 
 @pytest.fixture
@@ -64,6 +67,29 @@ def test_every_node_and_every_edge_is_there_with_its_value(circuit):
     assert drawn == {(e.source, e.target, e.via.value): e.value for e in circuit.edges}
     ids = [e["data"]["id"] for e in elements]
     assert len(ids) == len(set(ids))
+
+
+def test_the_data_of_an_element_are_the_records():
+    """What the page's hover and detail read."""
+    circuit = cut_of()
+    drawn = {e["data"]["id"]: e["data"] for e in edges_of(draw_circuit(circuit))}
+    for edge in circuit.edges:
+        data = drawn[f"{edge.source}→{edge.target}:{edge.via.value}"]
+        assert (data["value"], data["unit"]) == (edge.value, "logits")
+        assert (data["exact"], data["estimate"]) == (edge.is_exact, edge.estimate)
+    assert any(edge.estimate is None for edge in circuit.edges)
+    circuit = circuit_of()
+    elements = draw_circuit(circuit)
+    [seen] = [e["data"] for e in edges_of(elements) if e["data"]["id"] == SEEN]
+    assert (seen["value"], seen["unit"], seen["position"]) == (0.83, "attention weight", 14)
+    nodes = nodes_of(elements)
+    for node in circuit.nodes:
+        data = nodes[node.id]["data"]
+        assert (data["kind"], data["position"]) == (node.kind, node.position)
+        assert data["contribution"] == node.contribution
+        if node.head:
+            told = (data["head"], data["role"], data["score"])
+            assert told == (str(node.head), node.role.role.value, node.role.score)
 
 
 def test_layers_go_upward_and_tokens_stand_in_order(circuit):
@@ -228,8 +254,13 @@ def test_a_great_circuit_shows_its_strongest_edges():
 
 def test_the_legend_explains_what_occurs(circuit):
     text = {item["text"]: item for item in legend(circuit, "dark")}
-    arrows = [item["colour"] for item in text.values() if item["mark"] == "arrow"]
-    assert arrows == [palette.DARK.via[via] for via in (Via.Q, Via.K, Via.V, Via.LOGITS)]
+    arrows = {words: item["colour"] for words, item in text.items() if item["mark"] == "arrow"}
+    assert arrows == {
+        "into Q: changes where the reader looks from": palette.DARK.via[Via.Q],
+        "into K: changes what the reader finds": palette.DARK.via[Via.K],
+        "into V: changes what the reader copies": palette.DARK.via[Via.V],
+        "direct to the logits": palette.DARK.via[Via.LOGITS],
+    }
     assert text["duplicate token: L2H3 0.70"]["colour"] == palette.DARK.roles["duplicate token"]
     assert any("the heads' mean over the prompt" in words for words in text)
     only_tokens = replace(circuit, edges=circuit.edges[-2:])
@@ -307,6 +338,25 @@ def test_contribution_bars_say_what_helps(circuit):
     for value, colour in list(zip(bars.x, bars.marker.color, strict=True))[:-1]:
         assert colour == (palette.LIGHT.helps if value > 0 else palette.LIGHT.against)
     assert bars.marker.color[-1] == palette.LIGHT.clean
+
+
+def test_contribution_bars_tell_their_numbers_and_stand_greatest_first(circuit):
+    figure = draw_contributions(circuit)
+    bars, layout = figure.data[0], figure.layout
+    rows = contribution_rows(circuit)
+    assert rows[0] == ("L3H1", 2.29) and bars.text[0] == "+2.29"
+    assert [tuple(facts) for facts in bars.customdata] == [
+        (name, signed(value, 3)) for name, value in rows
+    ]
+    assert list(bars.text) == [signed(value) for _, value in rows]
+    assert list(bars.y) == list(layout.yaxis.tickvals) == list(range(len(rows)))
+    assert layout.yaxis.range[0] > layout.yaxis.range[1], "the first bar is on top"
+    plain = [name.removeprefix("<b>").removesuffix("</b>") for name in layout.yaxis.ticktext]
+    assert plain == [name for name, _ in rows]
+    assert layout.xaxis.title.text == "logit ␣Mary − ␣John (logits)"
+
+
+def test_no_contribution_is_an_empty_figure_that_says_so(circuit):
     assert not draw_contributions(replace(circuit, contributions=())).data
 
 

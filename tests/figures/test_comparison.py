@@ -76,7 +76,8 @@ def test_outputs_that_differ_are_not_called_like_one_of_them():
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_sides_have_three_colours_with_readable_ink(theme):
     colours = side_colours(theme)
-    assert tuple(colours) == SIDES and len(set(colours.values())) == 3
+    named = palette.theme_of(theme)
+    assert colours == dict(zip(SIDES, (named.ink, named.left, named.right), strict=True))
     rules = {rule["selector"]: rule["style"] for rule in comparison_stylesheet(theme)}
     for side, colour in colours.items():
         assert rules[f"node.{side}"]["background-color"] == colour
@@ -98,7 +99,23 @@ def test_the_legend_counts_and_names_both(comparison):
     ]
     words = " ".join(texts)
     assert "of heads 0.50, of edges 0.50" in words and "scores 1.00" in words
-    assert "Left: embedded" in words and "mean" in words
+
+
+def test_the_legend_names_each_circuit_and_tells_heads_from_edges():
+    left, right = made(LEFT), made(RIGHT, extra=("L1H1",))
+    question = replace(right.request.question, model="other")
+    right = replace(right, request=replace(right.request, question=question))
+    texts = [item["text"] for item in comparison_legend(compare_circuits(left, right))]
+    assert any(text.startswith("Left: embedded · ") and "mean" in text for text in texts)
+    assert any(text.startswith("Right: other · ") for text in texts)
+    assert "of heads 0.75, of edges 0.50" in " ".join(texts)
+
+
+def test_shared_edges_are_as_wide_as_in_the_left_circuit(comparison):
+    values = {edge.id: edge.value for edge in union_of(comparison).edges}
+    left = {edge.id: edge.value for edge in comparison.left.causal_edges}
+    assert {edge: values[edge] for edge in left} == left
+    assert len(values) == len(comparison.edges.sides)
 
 
 def test_the_legend_says_what_is_not_defined():

@@ -49,6 +49,24 @@ def test_the_bands_are_the_interval_and_the_random_circuits_range():
     assert list(traces["random circuits"].y) == pytest.approx([r.mean for r in curve.random])
 
 
+def test_a_bands_outline_goes_there_and_back_in_its_lines_colour():
+    traces = traces_of(draw_curve(curve_of()))
+    count = len(curve_of().points)
+    for band, line in (("95 % interval", "circuit"), ("their range", "random circuits")):
+        x = traces[band].x
+        assert x[:count] == x[count:][::-1] == traces[line].x
+        colour = traces[line].line.color
+        assert traces[band].fillcolor == palette.see_through(colour, 0.16)
+    assert traces["circuit"].line.color != traces["random circuits"].line.color
+
+
+def test_the_hovers_tell_every_number():
+    traces = traces_of(draw_curve(curve_of()))
+    interval = "0.310 (95 % interval 0.210 to 0.410)"
+    assert list(traces["circuit"].customdata[1]) == [10, "1.00%", interval, "+1.930", "0.690"]
+    assert list(traces["random circuits"].customdata[1]) == [10, "−0.020", "−0.070 to 0.030", 3]
+
+
 def test_what_was_not_measured_is_not_drawn():
     points = tuple(replace(point, interval=None) for point in curve_of().points)
     assert set(traces_of(draw_curve(replace(curve_of(), points=points, random=())))) == {"circuit"}
@@ -73,11 +91,15 @@ def test_a_line_stands_at_1():
 
 
 def test_minimality_is_ranked_and_a_click_knows_its_edge():
-    bars = draw_minimality(proof_of()).data[0]
+    figure = draw_minimality(proof_of())
+    bars, axis = figure.data[0], figure.layout.yaxis
     assert list(bars.x) == [0.66, 0.21, -0.03]
-    assert [data[0] for data in bars.customdata] == [
-        "L2H3->logits", "L0H1->L2H3.K", "input->L0MLP"
-    ]  # fmt: skip
+    edges = ["L2H3->logits", "L0H1->L2H3.K", "input->L0MLP"]
+    assert [data[0] for data in bars.customdata] == edges
+    assert [data[1] for data in bars.customdata] == ["+0.660", "+0.210", "−0.030"]
+    assert list(bars.text) == ["+0.66", "+0.21", "−0.03"]
+    assert list(axis.ticktext) == [edge.replace(">", "&gt;") for edge in edges]
+    assert axis.range[0] > axis.range[1], "the most needed is on top"
     assert bars.marker.color[-1] == palette.LIGHT.against != bars.marker.color[0]
     assert bars.marker.color[0] == palette.LIGHT.helps
     other_way = replace(proof_of(), full=-4.0)
@@ -93,7 +115,14 @@ def test_one_edge_without_loss_can_be_drawn():
 
 def test_the_caption_names_kind_pairs_and_areas():
     text = describe_curve(curve_of())
-    for part in ("resample", "20 pairs", "EAP-IG, 5 steps", "CPR 0.97", "CMD 0.06", "0.52", "0.48"):
+    for part in (
+        "resample",
+        "20 pairs",
+        "EAP-IG, 5 steps",
+        "CPR 0.97",
+        "CMD 0.06",
+        "0.52 and 0.48",
+    ):
         assert part in text
     alone = describe_curve(replace(curve_of(), random_cpr=None, random_cmd=None, pairs=1))
     assert "random circuits not measured" in alone and "1 pair;" in alone

@@ -47,6 +47,8 @@ def test_positions_are_labelled_by_token_and_head():
     assert spec["rows"]["names"] == ["L0H1", "L2H2", "L3H0"] and "up" not in spec
     assert spec["columns"]["names"] == list(found.tokens.labels)
     assert spec["click"] == {"head": "row"}
+    np.testing.assert_allclose(spec["values"], found.effect, atol=6e-5)
+    assert spec["scale"]["high"] == pytest.approx(np.abs(found.effect).max(), abs=6e-5)
     assert spec["hover"][0]["values"][1] == [pytest.approx(found.whole[1], abs=6e-5)] * 15
 
 
@@ -83,15 +85,41 @@ def test_dose_draws_both_tokens_and_the_flip():
     figure = draw_dose(found)
     answer, distractor = figure.data
     assert list(answer.y) == list(found.answer_probability)
+    assert list(distractor.y) == list(found.distractor_probability)
     assert (answer.name, distractor.name) == ("␣Mary", "␣John")
     assert figure.layout.shapes[0].x0 == 0.25
     assert "␣John → ␣Mary" in figure.layout.annotations[0].text
 
 
+def test_dose_tells_each_factors_numbers_and_names_the_runs():
+    figure = draw_dose(dose_of())
+    assert (
+        figure.data[0].customdata[0]
+        == figure.data[1].customdata[0]
+        == ("z × −1.00<br>logit difference −2.000 logits<br>KL 4.000 nats")
+    )
+    axis = figure.layout.xaxis
+    names = dict(zip(axis.tickvals, axis.ticktext, strict=True))
+    assert "ablated" in names[0] and "clean" in names[1] and "reversed" in names[-1]
+
+
+def test_control_tells_each_bar_and_its_line_stands_up():
+    bars, own = draw_control(control_of()).data
+    assert bars.x[0] == pytest.approx(-0.975) and bars.width[0] == pytest.approx(0.05)
+    assert bars.customdata[0] == f"{bars.y[0]} of 201 sets<br>−1.000 to −0.950 logits"
+    assert own.y[0] == 0 and own.y[1] > max(bars.y)
+    assert own.textposition == "middle right", "into the figure"
+    right = draw_control(replace(control_of(), effect=0.5)).data[1]
+    assert right.textposition == "middle left"
+
+
 def test_agreement_is_on_the_scale_of_correlations():
-    spec = draw_agreement(agreement_of())
+    found = replace(agreement_of(), correlation=np.array([[1.0, 0.6], [0.5, 1.0]]))
+    spec = draw_agreement(found)
     assert (spec["scale"]["low"], spec["scale"]["high"]) == (-1, 1)
-    assert spec["values"][0][1] == 0.6 and spec["rows"]["names"] == ["zero", "mean"]
+    assert spec["values"] == [[1, 0.6], [0.5, 1]]
+    assert spec["rows"]["names"] == spec["columns"]["names"] == ["zero", "mean"]
+    assert spec["scale"]["colours"][0] == palette.LIGHT.lowered, "no side is the answer's"
     assert "click" not in spec
 
 

@@ -47,6 +47,15 @@ def test_texts_are_said_once_and_stand_in_their_cells():
     assert spec["hover"][0]["texts"] == spec["text"]
 
 
+def test_a_line_of_the_tooltip_says_how_its_numbers_are_written():
+    spec = drawn(hover=[Hover("a", VALUES, digits=2, is_signed=True, unit="nats"), Hover("b")])
+    values = drawn()["values"]
+    assert spec["hover"] == [
+        {"name": "a", "values": values, "digits": 2, "signed": True, "unit": "nats"},
+        {"name": "b"},
+    ]
+
+
 def test_nothing_undrawable_is_sent_and_markup_is_literal():
     values = np.ones((len(NASTY), 1))
     spec = draw_matrix(
@@ -95,5 +104,5 @@ def test_cells_are_square_unless_they_have_a_height():
 
 
 def test_a_limit_is_never_0():
-    assert limit_of(VALUES) == 3.0
+    assert limit_of(VALUES) == limit_of(-VALUES) == 3.0
     assert limit_of(np.zeros(3)) == limit_of(np.full(3, np.nan)) == 1.0

@@ -90,6 +90,9 @@ def test_the_style_sheets_get_every_colour_by_name():
     assert len(names) == len(set(names))
     assert {meaning.name for meaning in palette.MEANINGS} < set(names)
     assert {"card", "ink", "ink2", "muted", "line", "on-accent", "bad"} < set(names)
+    for theme in ("light", "dark", "both"):
+        rule = palette.css_variables(theme)
+        assert all(f"--{m.name}:{m.colour(theme)}" in rule for m in palette.MEANINGS)
     chosen = palette.css_variables("both", '[data-theme="x"]')
     assert chosen.startswith('[data-theme="x"]{') and "light-dark(" in chosen
 
@@ -110,6 +113,13 @@ def test_every_meaning_has_its_own_colour_and_words():
         ]
         assert near == []
     assert {f"via-{via.value.lower()}" for via in Via} < set(names)
+
+
+def test_words_of_the_two_sides_are_not_each_others():
+    said = {meaning.name: meaning.says for meaning in palette.MEANINGS}
+    assert "more of a lead" in said["helps"] and "loses" in said["helps"]
+    assert "less of a lead" in said["against"] and "gains" in said["against"]
+    assert "above 0" in said["raised"] and "below 0" in said["lowered"]
 
 
 @pytest.mark.parametrize(
@@ -187,6 +197,14 @@ def test_diverging_is_neutral_at_0_and_full_at_the_limit(theme):
     assert palette.diverging(1.0, 0.0, theme)[0] == colours.neutral
 
 
+@pytest.mark.parametrize("sense", Sense)
+def test_a_cells_colour_is_full_at_its_limit_and_not_before(sense):
+    full, half = (palette.cell(value, 8.0, sense)[0] for value in (8.0, 4.0))
+    assert full == palette.scale_of(sense)[-1][1] != half
+    assert half == palette.cell(0.5, 1.0, sense)[0]
+    assert palette.cell(0.0, 0.0, sense)[0] == palette.cell(0.0, 1.0, sense)[0]
+
+
 @pytest.mark.parametrize("theme", THEMES)
 def test_what_was_not_measured_has_its_own_colour(theme):
     colours = palette.theme_of(theme)
@@ -223,4 +241,8 @@ def test_sequential_grows_monotonically():
 def test_scales_and_css_share_their_colours():
     scale = palette.diverging_scale("dark")
     assert scale[1] == [0.5, palette.diverging(0, 1, "dark")[0]]
-    assert all(colour in palette.gradient(scale) for _, colour in scale)
+    stops = [colour for _, colour in scale]
+    left, zero, right = stops
+    assert palette.gradient(scale) == (
+        f"linear-gradient(90deg, {left} 0%, {zero} 50%, {right} 100%)"
+    )

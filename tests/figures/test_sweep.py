@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from attention_viz.figures import palette
+from attention_viz.figures.escape import signed
 from attention_viz.figures.sweep import cell_colours, cell_gradient, colour_limit, draw_bars
 from attention_viz.records.ids import HeadId, parse_heads
 from attention_viz.records.metrics import Metric
@@ -58,13 +59,18 @@ def test_bars_are_sorted_by_size_and_coloured_by_sign():
         head = HeadId.parse(facts[0])
         assert y == sweep.effect[head.layer, head.head]
         assert colour == (palette.LIGHT.against if y > 0 else palette.LIGHT.helps)
+        assert facts[1] == f"{signed(y, 3)} logits"
         assert facts[2] == sweep.top[head.layer][head.head].shown
 
 
 def test_selected_heads_are_outlined():
-    bars = draw_bars(sweep_of(), parse_heads("L2H3, L0H0")).data[0]
+    figure = draw_bars(sweep_of(), parse_heads("L2H3, L0H0"))
+    bars, names = figure.data[0], list(figure.layout.xaxis.ticktext)
     outlined = {f[0] for f, w in zip(bars.customdata, bars.marker.line.width, strict=True) if w > 0}
     assert outlined == {"L2H3", "L0H0"}
+    heads = [facts[0] for facts in bars.customdata]
+    assert names == [f"<b>{head}</b>" if head in outlined else head for head in heads]
+    assert list(bars.x) == list(figure.layout.xaxis.tickvals) == list(range(len(heads)))
 
 
 def test_the_axis_names_metric_and_unit():
