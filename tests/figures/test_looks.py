@@ -52,6 +52,13 @@ def test_positions_are_labelled_by_token_and_head():
     assert spec["hover"][0]["values"][1] == [pytest.approx(found.whole[1], abs=6e-5)] * 15
 
 
+def test_positions_end_at_the_read_out():
+    found = positions_of()
+    early = draw_positions(replace(found, effect=found.effect[:, :5], position=4))
+    assert early["columns"]["names"] == list(found.tokens.labels[:5])
+    assert early["columns"]["at"] == [0, 1, 2, 3, 4] and len(early["values"][0]) == 5
+
+
 @pytest.mark.parametrize(
     ("metric", "colours"),
     [
