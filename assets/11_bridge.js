@@ -60,7 +60,13 @@
     const line = av.line(name);
     if (told.n !== line.n) return; // the answer to a question given up
     line.isBusy = false;
-    for (const listen of heard) listen(name, told, line);
+    for (const listen of heard) {
+      try { // a mistake in one must not take the bridges down with it
+        listen(name, told, line);
+      } catch (error) {
+        console.error(error);
+      }
+    }
     av.refresh();
   };
 
@@ -76,7 +82,8 @@
   const Bridge = (props) => {
     const name = nameOf(props.id);
     av.line(name).send = (asked) => props.setProps({ asked });
-    React().useEffect(() => {
+    // At once: an effect that waits for a quiet moment may wait long on a page that is looked at.
+    React().useLayoutEffect(() => {
       if (props.told) hear(name, props.told);
     }, [props.told]);
     React().useEffect(() => {

@@ -135,7 +135,12 @@
   const show = (element, answer) => {
     shown.set(element, answer);
     element.classList.remove("is-waiting");
-    window.Idiomorph.morph(element, answer.html, morphing);
+    try {
+      window.Idiomorph.morph(element, answer.html, morphing);
+    } catch (error) { // what is told is worth more than the focus and the scrolling in it
+      console.warn(`${element.id} was drawn anew:`, error);
+      element.innerHTML = answer.html;
+    }
     av.arrange(element);
   };
 
