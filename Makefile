@@ -13,10 +13,10 @@ run: $(VENV)/installed
 	$(IN_VENV) main.py serve --port $(PORT) $(foreach name,$(MODEL),--model $(name))
 
 # Several processes, each with one thread: more would only wait for each other. The journeys come
-# after them, alone: a browser and a server keep two cores busy by themselves.
+# after the others, each process with a browser of its own.
 test: $(VENV)/installed-dev
 	OMP_NUM_THREADS=1 $(IN_VENV) -m pytest -ra -n $(WORKERS) --dist loadfile --ignore tests/browser
-	$(IN_VENV) -m pytest -ra tests/browser
+	OMP_NUM_THREADS=1 $(IN_VENV) -m pytest -ra -n $(WORKERS) --dist loadfile tests/browser
 
 lint: $(VENV)/installed-dev
 	$(VENV)/bin/ruff check .
