@@ -12,7 +12,7 @@ from attention_viz.exports.tables import attention_table
 from attention_viz.figures import palette
 from attention_viz.figures.attention import FOLLOW, draw_map
 from attention_viz.panels.kit import html
-from attention_viz.panels.kit.acts import act_button
+from attention_viz.panels.kit.acts import act_button, change_button
 from attention_viz.panels.kit.common import ask, card, empty, number
 from attention_viz.panels.kit.controls import segments, slider, told
 from attention_viz.panels.kit.drawn import matrix
@@ -101,14 +101,13 @@ def show_pager(bench: Bench, state: PageState) -> Any:
         return None
 
     def turn(sign: str, name: str, step: int) -> html.Node:
-        change = html.to_json({"attention.page": (page + step) % pages})
-        return html.Button(
+        return change_button(
             sign,
+            {"attention.page": (page + step) % pages},
             id=f"attention-{name}",
-            type="button",
             className="btn btn-sm",
             title=name.capitalize(),
-            **{"data-change": change, "aria-label": f"{name.capitalize()} page of maps"},
+            **{"aria-label": f"{name.capitalize()} page of maps"},
         )
 
     told = html.Span(f"{page + 1} of {pages}", id="attention-pages", className="pager-text")
