@@ -4,7 +4,7 @@ Which module is the embedding, a block, the output projection, the final norm or
 is looked up in TransformerLens' architecture adapters, so every family they know works here.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -41,6 +41,24 @@ class Run:
     attended: list[Attended | None] = field(default_factory=list)  # by layer; None: only z is heard
     pattern: list[Tensor] = field(default_factory=list)  # layers of [batch, head, query, key]
     calls: list[tuple[tuple, dict]] = field(default_factory=list)  # all other block arguments
+
+    @classmethod
+    def joined(cls, runs: "Sequence[Run]") -> "Run":
+        """Runs of prompts of one length as one batch; its blocks are called as the first run's."""
+        by_layer = (zip(*(run.residual for run in runs)), zip(*(run.z for run in runs)))
+        residual, z = ([torch.cat(parts) for parts in layers] for layers in by_layer)
+        return cls(residual, z, calls=runs[0].calls)
+
+    def row(self, index: int) -> "Run":
+        """One prompt of the batch; its blocks are called as this run's."""
+        residual, z = (
+            [part[index : index + 1] for part in each] for each in (self.residual, self.z)
+        )
+        return Run(residual, z, calls=self.calls)
+
+    def is_called_as(self, other: "Run") -> bool:
+        """Whether the blocks had the same arguments in both, the residual stream aside."""
+        return _are_same(self.calls, other.calls)
 
 
 class Decoder:
@@ -290,6 +308,20 @@ def _read_settings(hf: nn.Module):
             f"TransformerLens does not know the architecture {name} ({error}).",
             "Choose a decoder such as GPT-2, GPT-NeoX/Pythia or Llama.",
         ) from error
+
+
+def _are_same(one, other) -> bool:
+    """Whether two arguments of blocks are the same; objects that are no values, by their type."""
+    if isinstance(one, Tensor):
+        is_like = isinstance(other, Tensor) and one.shape == other.shape
+        return is_like and torch.equal(one, other)
+    if isinstance(one, dict):
+        is_like = isinstance(other, dict) and one.keys() == other.keys()
+        return is_like and all(_are_same(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple):
+        is_like = isinstance(other, list | tuple) and len(one) == len(other)
+        return is_like and all(map(_are_same, one, other))
+    return one == other or (type(one) is type(other) and not isinstance(one, int | float | str))
 
 
 def first_tensor(output) -> Tensor:
