@@ -99,7 +99,7 @@ def _check(request: FamilySearchRequest) -> None:
 
 
 def _split(indices: Sequence[int], request: FamilySearchRequest) -> tuple[list[int], list[int]]:
-    """Training and held-out pairs, by a seeded shuffle; at least one of each where there are two."""
+    """Training and held-out pairs by a seeded shuffle, at least one of each where there are two."""
     drawn = list(indices)
     Random(request.seed).shuffle(drawn)
     held = round(request.held_out * len(drawn))
@@ -206,7 +206,7 @@ class FamilySearch:
             raise BadInput(
                 f"The clean model answers none of the {self.apart} pairs right: there is nothing "
                 "to flip.",
-                f"Choose another family, or another kind of flip ({flip.value} is of {flip.counts}).",
+                f"Choose another family or kind of flip: {flip.value} is of {flip.counts}.",
             )
         self.train, self.held = _split(sorted(counted), self.request)
 
@@ -380,7 +380,7 @@ class FamilySearch:
             [self.held_out] = self._rates([self.found.heads], self.held)
 
     def _compare_with_random_sets(self) -> None:
-        """Sets with as many heads in the same layers, on the pairs held out (else on training's)."""
+        """Sets with as many heads in the same layers, on the held-out pairs (or training's)."""
         drawn = draw_sets(
             self.found.heads,
             self.model.decoder.heads,

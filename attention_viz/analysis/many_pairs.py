@@ -87,7 +87,7 @@ class _Batch:
 
     @property
     def lead(self) -> Asked:
-        """Its run has the arguments that blocks are called with, and it counts the device's time."""
+        """Its run has the arguments that blocks are called with; it counts the device's time."""
         return next(iter(self.asked.values()))
 
 
@@ -110,12 +110,6 @@ class ManyPairs:
         self._model, self._question, self._ablation = model, question, ablation
         self._groups = list(_groups_of(self.pairs))
         self._kept: OrderedDict[tuple[int, ...], _Batch] = OrderedDict()
-
-    @property
-    def row_seconds(self) -> float:
-        """What one set on one pair takes, about, as measured so far: half of all blocks."""
-        lead = next(iter(self._kept.values())).lead
-        return lead.seconds_per_block * (lead.decoder.layers / 2 + 1)
 
     def clean(self) -> Iterator[tuple[list[int], Readings]]:
         """(indices of pairs, what their clean runs say), batch by batch."""

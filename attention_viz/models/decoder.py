@@ -45,8 +45,10 @@ class Run:
     @classmethod
     def joined(cls, runs: "Sequence[Run]") -> "Run":
         """Runs of prompts of one length as one batch; its blocks are called as the first run's."""
-        by_layer = (zip(*(run.residual for run in runs)), zip(*(run.z for run in runs)))
-        residual, z = ([torch.cat(parts) for parts in layers] for layers in by_layer)
+        residual, z = (
+            [torch.cat(parts) for parts in zip(*layers, strict=True)]
+            for layers in ([run.residual for run in runs], [run.z for run in runs])
+        )
         return cls(residual, z, calls=runs[0].calls)
 
     def row(self, index: int) -> "Run":
