@@ -90,8 +90,8 @@ def _check(request: FamilySearchRequest) -> None:
         raise BadInput(f"A set of at most {request.max_heads} heads is empty.", "Allow 1 or more.")
     if not 0 < request.share <= 1:
         raise BadInput(f"A share of {request.share:g} can't be flipped.", "Ask for 0 to 1.")
-    if not 0 <= request.held_out < 1:
-        raise BadInput(f"{request.held_out:g} can't be held out.", "Hold out 0 to less than 1.")
+    if not 0 <= request.hold_out < 1:
+        raise BadInput(f"{request.hold_out:g} can't be held out.", "Hold out 0 to less than 1.")
     if request.random_sets < 0:
         raise BadInput(f"{request.random_sets} random sets can't be drawn.", "Ask for 0 or more.")
     if request.budget_seconds is not None and not request.budget_seconds > 0:
@@ -102,8 +102,8 @@ def _split(indices: Sequence[int], request: FamilySearchRequest) -> tuple[list[i
     """Training and held-out pairs by a seeded shuffle, at least one of each where there are two."""
     drawn = list(indices)
     Random(request.seed).shuffle(drawn)
-    held = round(request.held_out * len(drawn))
-    if request.held_out > 0 and len(drawn) > 1:
+    held = round(request.hold_out * len(drawn))
+    if request.hold_out > 0 and len(drawn) > 1:
         held = min(max(held, 1), len(drawn) - 1)
     return drawn[held:], sorted(drawn[:held])
 
@@ -420,7 +420,7 @@ class FamilySearch:
             random=self.random,
             minimal=self.minimal,
             smallest=self.smallest,
-            pairs=len(self.train) + len(self.held),
+            usable=len(self.train) + len(self.held),
             apart=self.apart,
             refused=self.read.refused,
             evaluations=self.evaluations,

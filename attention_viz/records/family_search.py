@@ -23,7 +23,7 @@ class FamilySearchRequest:
     share: float = 0.8
     max_heads: int = 5
     ablation: Ablation = Ablation()
-    held_out: float = 0.5  # share of the pairs
+    hold_out: float = 0.5  # share of the pairs
     random_sets: int = 50  # control: sets with as many heads in the same layers
     seed: int = 0  # of the split and of the control
     budget_seconds: float | None = None  # None = as long as it takes
@@ -64,7 +64,7 @@ class FamilySearchResult:
         bool | None
     )  # without any one head fewer than `share` flip (each tried); None: not tried
     smallest: bool | None  # no set of fewer heads flips as many (proved); None: not tried
-    pairs: int  # that can flip
+    usable: int  # pairs that can flip
     apart: int  # the clean model does not answer these right
     refused: tuple[BadPair, ...]  # and can't be asked these
     evaluations: int  # runs of one set on one pair

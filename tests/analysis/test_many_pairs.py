@@ -26,9 +26,9 @@ SETS = (
 )
 
 
-def many_of(model, request, ablation=Ablation(), pace=None):
+def many_of(model, request, ablation=None, pace=None):
     pairs = read_pairs(model, request).pairs
-    return ManyPairs(model, pairs, request.question, ablation, pace or Pace())
+    return ManyPairs(model, pairs, request.question, ablation or Ablation(), pace or Pace())
 
 
 def logits_of(many, sets, indices=None):
