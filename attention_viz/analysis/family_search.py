@@ -33,7 +33,7 @@ from attention_viz.records.family_search import (
     is_reached,
 )
 from attention_viz.records.ids import HeadId
-from attention_viz.records.looks.family import Flip
+from attention_viz.records.looks.family import PairFlip
 from attention_viz.records.pace import Pace
 from attention_viz.records.search import Estimate
 from attention_viz.records.statistics import Rate
@@ -199,7 +199,7 @@ class FamilySearch:
         """Split the pairs that can flip."""
         flip, counted = self.request.flip, []
         for indices, clean in self.many.clean():
-            can = clean.difference > 0 if flip is Flip.SIGN else clean.top == clean.answer_id
+            can = clean.difference > 0 if flip is PairFlip.SIGN else clean.top == clean.answer_id
             counted += [index for index, counts in zip(indices, can, strict=True) if counts]
         self.apart = len(self.read.pairs) - len(counted)
         if not counted:

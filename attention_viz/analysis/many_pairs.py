@@ -26,7 +26,7 @@ from attention_viz.records.ablation import Ablation, AblationKind
 from attention_viz.records.circuits.pairs import TokenPair
 from attention_viz.records.errors import Cancelled
 from attention_viz.records.ids import HeadId
-from attention_viz.records.looks.family import Flip
+from attention_viz.records.looks.family import PairFlip
 from attention_viz.records.pace import Pace
 from attention_viz.records.question import Question
 from attention_viz.records.tokens import Tokens
@@ -67,13 +67,13 @@ class Readings:
         """Answer − distractor, logits."""
         return self.answer - self.distractor
 
-    def margin(self, flip: Flip) -> Numbers:
+    def margin(self, flip: PairFlip) -> Numbers:
         """Above 0 where the pair flips, logits."""
-        if flip is Flip.SIGN:
+        if flip is PairFlip.SIGN:
             return -self.difference
-        token = self.distractor_id if flip is Flip.DISTRACTOR else self.answer_id
+        token = self.distractor_id if flip is PairFlip.DISTRACTOR else self.answer_id
         rival = np.where(self.top == token, self.second, self.best)
-        return self.distractor - rival if flip is Flip.DISTRACTOR else rival - self.answer
+        return self.distractor - rival if flip is PairFlip.DISTRACTOR else rival - self.answer
 
 
 @dataclass(frozen=True, eq=False)

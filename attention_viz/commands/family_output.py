@@ -65,14 +65,7 @@ def refused_lines(refused: tuple[BadPair, ...]) -> list[str]:
 
 
 def rate_text(rate: Rate | None) -> str:
-    """ "16 of 20 (80 %, 95 % interval 58 to 92 %)"."""
-    if rate is None:
-        return "not measured"
-    if rate.interval is None:
-        return "none"
-    low, high = (round(100 * end) for end in (rate.interval.low, rate.interval.high))
-    share = round(100 * rate.share)
-    return f"{rate.count} of {rate.of} ({share} %, 95 % interval {low} to {high} %)"
+    return "not measured" if rate is None else rate.told
 
 
 def mean_text(mean: Mean | None) -> str:

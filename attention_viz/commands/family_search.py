@@ -13,7 +13,7 @@ from attention_viz.records.family_search import (
     FamilySearchRequest,
     FamilySearchResult,
 )
-from attention_viz.records.looks.family import Flip
+from attention_viz.records.looks.family import PairFlip
 from attention_viz.records.page import PageState
 
 _PAGE = PageState().ablation
@@ -24,8 +24,8 @@ def add_options(group: Any) -> None:
     add_pairs(group, "search over")
     group.add_argument(
         "--flip",
-        choices=[flip.value for flip in Flip],
-        help="; ".join(f"{flip.value}: {flip.about}" for flip in Flip)
+        choices=[flip.value for flip in PairFlip],
+        help="; ".join(f"{flip.value}: {flip.about}" for flip in PairFlip)
         + f" (default: {_PAGE.flip})",
     )
     group.add_argument(
@@ -52,7 +52,7 @@ def add_options(group: Any) -> None:
 
 def ask(asker: Asker, args: Namespace) -> FamilySearchResult:
     own = {
-        "flip": Flip(_PAGE.flip if args.flip is None else args.flip),
+        "flip": PairFlip(_PAGE.flip if args.flip is None else args.flip),
         "share": _PAGE.share if args.share is None else args.share,
         "hold_out": FamilySearchRequest.hold_out if args.held_out is None else args.held_out,
         "random_sets": FamilySearchRequest.random_sets if args.random is None else args.random,

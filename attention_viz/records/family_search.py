@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from attention_viz.records.ablation import Ablation
 from attention_viz.records.circuits.pairs import BadPair, PairsRequest
 from attention_viz.records.ids import HeadId
-from attention_viz.records.looks.family import Flip
+from attention_viz.records.looks.family import PairFlip
 from attention_viz.records.question import Question
 from attention_viz.records.statistics import Rate
 
@@ -19,7 +19,7 @@ class FamilySearchRequest:
     """
 
     pairs: PairsRequest
-    flip: Flip = Flip.DISTRACTOR
+    flip: PairFlip = PairFlip.DISTRACTOR
     share: float = 0.8
     max_heads: int = 5
     ablation: Ablation = Ablation()

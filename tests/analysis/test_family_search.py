@@ -22,7 +22,7 @@ from attention_viz.records.circuits.pairs import Pair, PairsRequest
 from attention_viz.records.errors import BadInput, Cancelled
 from attention_viz.records.family_search import FamilyEstimateRequest, FamilySearchRequest
 from attention_viz.records.ids import HeadId
-from attention_viz.records.looks.family import FamilyRequest, Flip
+from attention_viz.records.looks.family import FamilyRequest, PairFlip
 from attention_viz.records.model import ModelEntry
 from attention_viz.records.pace import Pace
 from attention_viz.records.question import Question
@@ -55,12 +55,12 @@ def test_a_family_is_measured_as_one_hooked_forward_each(load, kind):
         ):
             answer, distractor, _, _, best = expect(hf, each.pair, kind, heads_)
             assert value == pytest.approx(answer - distractor, abs=1e-9) and top.id == best
-    for flip in Flip:
-        counted = [e for e in found.pairs if (e.clean > 0 if flip is Flip.SIGN else e.is_right)]
+    for flip in PairFlip:
+        counted = [e for e in found.pairs if (e.clean > 0 if flip is PairFlip.SIGN else e.is_right)]
         happened = {
-            Flip.DISTRACTOR: lambda e: e.ablated_top == e.pair.distractor,
-            Flip.LEAVES: lambda e: e.ablated_top != e.pair.answer,
-            Flip.SIGN: lambda e: e.ablated < 0,
+            PairFlip.DISTRACTOR: lambda e: e.ablated_top == e.pair.distractor,
+            PairFlip.LEAVES: lambda e: e.ablated_top != e.pair.answer,
+            PairFlip.SIGN: lambda e: e.ablated < 0,
         }[flip]
         assert found.rate(flip) == Rate(sum(map(happened, counted)), len(counted))
     right = [e.ablated - e.clean for e in found.pairs if e.clean_top == e.pair.answer]
@@ -71,7 +71,7 @@ def test_pairs_the_clean_model_gets_wrong_stand_apart(load):
     """A random model answers none of them: no rate but the sign's, and no mean."""
     found = measure_family(load("gpt2"), FamilyRequest(random_pairs("gpt2"), (HeadId(0, 0),)))
     assert len(found.apart) == 3 and found.right == () and found.change is None
-    assert found.rate(Flip.LEAVES) == found.rate(Flip.DISTRACTOR) == Rate(0, 0)
+    assert found.rate(PairFlip.LEAVES) == found.rate(PairFlip.DISTRACTOR) == Rate(0, 0)
 
 
 def test_pairs_that_cant_be_asked_are_told(load):
@@ -178,7 +178,7 @@ def hand_set(tmp_path_factory):
 def test_the_heads_of_an_induction_circuit_are_found(hand_set):
     """Without either of its two heads nothing is copied; of them, one is enough."""
     pairs = PairsRequest(Question("known", ""), given=PAIRS)
-    request = search_of(pairs, flip=Flip.LEAVES, share=1.0, hold_out=0.0)
+    request = search_of(pairs, flip=PairFlip.LEAVES, share=1.0, hold_out=0.0)
     found = search_family(hand_set(save_induction_model), request)
     assert found.reached and found.smallest and found.held_out is None
     assert [str(head) for head in found.heads] in ([PREVIOUS], [INDUCTION])
@@ -202,7 +202,7 @@ def test_a_backup_has_to_be_ablated_with_the_head_it_stands_in_for(hand_set):
         for a, b, c, d, e, f in words
     )
     pairs = PairsRequest(Question("known", ""), given=given)
-    request = search_of(pairs, flip=Flip.LEAVES, share=1.0, hold_out=0.0, random_sets=0)
+    request = search_of(pairs, flip=PairFlip.LEAVES, share=1.0, hold_out=0.0, random_sets=0)
     found = search_family(model, request)
     pool = [HeadId(layer, head) for layer in range(3) for head in range(4)]
     sets = [heads for size in (1, 2) for heads in combinations(pool, size)]
@@ -312,4 +312,4 @@ def test_settings_that_allow_nothing_are_refused(load, settings, message):
 
 def test_a_family_the_model_gets_wrong_has_nothing_to_flip(load):
     with pytest.raises(BadInput, match="none of the 3 pairs"):
-        search_family(load("gpt2"), search_of(random_pairs("gpt2"), flip=Flip.LEAVES))
+        search_family(load("gpt2"), search_of(random_pairs("gpt2"), flip=PairFlip.LEAVES))

@@ -11,7 +11,7 @@ from attention_viz.analysis.question import ids_of
 from attention_viz.records.ablation import Ablation, AblationKind
 from attention_viz.records.errors import BadInput, Cancelled
 from attention_viz.records.ids import HeadId
-from attention_viz.records.looks.family import Flip
+from attention_viz.records.looks.family import PairFlip
 from attention_viz.records.pace import Pace
 from tests.analysis import oracle
 from tests.analysis.pairs_for_tests import indirect_objects, random_pairs
@@ -151,16 +151,16 @@ def test_more_batches_than_are_kept_are_run_again(load, monkeypatch):
     assert len(many._kept) == 1
 
 
-@pytest.mark.parametrize("flip", list(Flip))
+@pytest.mark.parametrize("flip", list(PairFlip))
 def test_a_margin_is_above_0_where_the_pair_flips(load, flip):
     many = many_of(load("gpt2"), random_pairs("gpt2"))
     for rows, readings in many.evaluate(SETS):
         for row, (_, index) in enumerate(rows):
             pair, top = many.pairs[index], readings.top[row]
             flips = {
-                Flip.DISTRACTOR: top == pair.distractor.id,
-                Flip.LEAVES: top != pair.answer.id,
-                Flip.SIGN: readings.answer[row] < readings.distractor[row],
+                PairFlip.DISTRACTOR: top == pair.distractor.id,
+                PairFlip.LEAVES: top != pair.answer.id,
+                PairFlip.SIGN: readings.answer[row] < readings.distractor[row],
             }
             assert (readings.margin(flip)[row] > 0) == flips[flip]
 
@@ -170,9 +170,9 @@ def test_a_margin_is_what_is_missing_to_the_flip():
     ranked = np.sort(logits, 1)[:, ::-1]
     columns = (logits[:, 0], logits[:, 1], ranked[:, 0], ranked[:, 1])
     readings = Readings(*columns, logits.argmax(1), np.full(3, 0), np.full(3, 1))
-    assert readings.margin(Flip.DISTRACTOR).tolist() == [-2.0, 2.0, -1.0]
-    assert readings.margin(Flip.LEAVES).tolist() == [-1.0, 2.0, 3.0]
-    assert readings.margin(Flip.SIGN).tolist() == [-2.0, 2.0, 2.0]
+    assert readings.margin(PairFlip.DISTRACTOR).tolist() == [-2.0, 2.0, -1.0]
+    assert readings.margin(PairFlip.LEAVES).tolist() == [-1.0, 2.0, 3.0]
+    assert readings.margin(PairFlip.SIGN).tolist() == [-2.0, 2.0, 2.0]
 
 
 def test_positions_out_of_one_pairs_range_are_refused(load):

@@ -11,7 +11,7 @@ from attention_viz.records.statistics import Mean, Rate
 from attention_viz.records.tokens import Token
 
 
-class Flip(StrEnum):
+class PairFlip(StrEnum):
     """What it means that a pair flips when heads are ablated in its clean prompt."""
 
     DISTRACTOR = "distractor"
@@ -25,15 +25,15 @@ class Flip(StrEnum):
     @property
     def counts(self) -> str:
         """Which pairs can flip: the others the clean model does not answer right."""
-        if self is Flip.SIGN:
+        if self is PairFlip.SIGN:
             return "pairs whose answer the clean model prefers to the distractor"
         return "pairs whose answer is the clean model's top-1"
 
 
 _ABOUT = {
-    Flip.DISTRACTOR: "the pair's distractor becomes the top-1",
-    Flip.LEAVES: "the answer is no longer the top-1",
-    Flip.SIGN: "the logit difference answer − distractor falls below 0",
+    PairFlip.DISTRACTOR: "the pair's distractor becomes the top-1",
+    PairFlip.LEAVES: "the answer is no longer the top-1",
+    PairFlip.SIGN: "the logit difference answer − distractor falls below 0",
 }
 
 
@@ -69,16 +69,16 @@ class PairEffect:
         """Whether the answer is the clean model's top-1."""
         return self.clean_top.id == self.pair.answer.id
 
-    def counts(self, flip: Flip) -> bool:
-        """Whether it can flip: see `Flip.counts`."""
-        return self.clean > 0 if flip is Flip.SIGN else self.is_right
+    def counts(self, flip: PairFlip) -> bool:
+        """Whether it can flip: see `PairFlip.counts`."""
+        return self.clean > 0 if flip is PairFlip.SIGN else self.is_right
 
-    def flips(self, flip: Flip) -> bool:
+    def flips(self, flip: PairFlip) -> bool:
         """Whether it counts and flips."""
         happened = {
-            Flip.DISTRACTOR: self.ablated_top.id == self.pair.distractor.id,
-            Flip.LEAVES: self.ablated_top.id != self.pair.answer.id,
-            Flip.SIGN: self.ablated < 0,
+            PairFlip.DISTRACTOR: self.ablated_top.id == self.pair.distractor.id,
+            PairFlip.LEAVES: self.ablated_top.id != self.pair.answer.id,
+            PairFlip.SIGN: self.ablated < 0,
         }
         return self.counts(flip) and happened[flip]
 
@@ -93,14 +93,14 @@ class FamilyEffect:
     evaluations: int
     seconds: float
 
-    def rate(self, flip: Flip) -> Rate:
+    def rate(self, flip: PairFlip) -> Rate:
         """How many of the pairs that count flip."""
         counted = [pair for pair in self.pairs if pair.counts(flip)]
         return Rate(sum(pair.flips(flip) for pair in counted), len(counted))
 
     @property
-    def rates(self) -> dict[Flip, Rate]:
-        return {flip: self.rate(flip) for flip in Flip}
+    def rates(self) -> dict[PairFlip, Rate]:
+        return {flip: self.rate(flip) for flip in PairFlip}
 
     @property
     def right(self) -> tuple[PairEffect, ...]:
