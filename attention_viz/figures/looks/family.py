@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from attention_viz.figures.matrix import Axis, Cells, Hover, draw_matrix, limit_of, scale_of
-from attention_viz.records.looks.family import FamilyEffect, PairFlip, PairEffect
+from attention_viz.records.looks.family import FamilyEffect, PairEffect, PairFlip
 from attention_viz.records.metrics import Sense
 
 _STRIP = Cells(least=14, most=44, scrolling=18, height=24)
