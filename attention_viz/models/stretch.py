@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
+from jaxtyping import Int
 from torch import Tensor
 
-from attention_viz.models.attention import Attended, Earlier, causal_mask
+from attention_viz.models.attention import Attended, Earlier, Listener, causal_mask, listening
 from attention_viz.models.decoder import Decoder, Run
 
 
@@ -35,6 +36,32 @@ def cut_run(run: Run, start: int, stop: int) -> Run:
         start=start,
         earlier=[_earlier_of(attended, span, masks) for attended in run.attended],
     )
+
+
+@torch.no_grad()
+def run_from(decoder: Decoder, clean: Run, ids: Int[Tensor, "batch pos"], start: int) -> Run:
+    """The run of prompts with the clean ones' tokens before `start`: only the rest is computed."""
+    part = cut_run(clean, start, ids.shape[1])
+    own = Run(residual=[decoder.embed(ids)[:, start:]], calls=clean.calls)
+
+    def keep(layer: int, z: Tensor, attended: Attended) -> Tensor:
+        own.z.append(z)
+        whole = clean.attended[layer]
+        own.attended.append(replace(attended, mask=whole.mask, queries=whole.queries))
+        return z
+
+    with listening(Listener(output=keep)):
+        for layer in range(decoder.layers):
+            own.residual.append(decoder.call_block(layer, own.residual[layer], part))
+    own.residual = _continue(clean.residual, own.residual, start)
+    own.z = _continue(clean.z, own.z, start)
+    return own
+
+
+def _continue(clean: list[Tensor], own: list[Tensor], start: int) -> list[Tensor]:
+    return [
+        torch.cat([before[:, :start], after], 1) for before, after in zip(clean, own, strict=True)
+    ]
 
 
 def _earlier_of(attended: Attended, span: slice, masks: dict[int, Tensor]) -> Earlier:
