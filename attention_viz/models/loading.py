@@ -195,7 +195,7 @@ def _describe(
         heads=decoder.heads,
         key_value_heads=decoder.key_value_heads,
         d_model=decoder.d_model,
-        d_head=decoder.output_weights(0).shape[1],
+        d_head=decoder.d_head,
         vocabulary=vocabulary.size,
         context=vocabulary.context,
         parameters=sum(weight.numel() for weight in decoder.hf.parameters()),
