@@ -124,7 +124,10 @@ FAMILIES: dict[str, Family] = {
         ),
     ),
     "gemma3_text": Family("Gemma3", dict(head_dim=8, query_pre_attn_scalar=8, **_MIXED)),
-    "gemma4_text": Family("Gemma4", dict(head_dim=8, global_head_dim=8, **_MIXED)),
+    "gemma4_text": Family(
+        "Gemma4",
+        dict(head_dim=8, global_head_dim=8, vocab_size_per_layer_input=WORDS + 1, **_MIXED),
+    ),
     "glm": Family("Glm", dict(head_dim=8, attention_bias=True)),
     "glm4": Family("Glm4", dict(head_dim=8, attention_bias=True)),
     "gpt2": Family("GPT2", {}, "gpt2"),
@@ -188,7 +191,10 @@ REFUSED: dict[str, tuple[Family, str]] = {
         Family("Jamba", dict(attn_layer_period=2, attn_layer_offset=1)),
         "layers without attention",
     ),
-    "lfm2": (Family("Lfm2"), "layers without attention"),
+    "lfm2": (
+        Family("Lfm2", dict(layer_types=["conv", "full_attention"] * 2)),
+        "layers without attention",
+    ),
     "mamba": (Family("Mamba", dict(hidden_size=32, num_hidden_layers=2), "none"), "no attention"),
     "openai_gpt": (Family("OpenAIGPT", {}, "gpt2"), "final norm"),
     "persimmon": (Family("Persimmon", {}, "neox"), "architecture"),

@@ -1,7 +1,7 @@
 """A decoder as its blocks: runs with activations kept, and single blocks called again.
 
-Which module is what is looked up in `architecture`, so every family that TransformerLens knows works
-here.
+Which module is what is looked up in `architecture`, so every family that TransformerLens knows
+works here.
 """
 
 from collections.abc import Callable, Iterator
@@ -48,6 +48,8 @@ class Decoder:
 
     def __init__(self, hf: nn.Module, *, implementation: str = "sdpa"):
         self.hf = hf.eval().requires_grad_(False)
+        for config in (hf.config, hf.config.get_text_config()):
+            config.return_dict = True  # a checkpoint may say otherwise
         use_our_attention(hf, implementation)
         fuse_activations(hf)
         parts = self.architecture = Architecture(hf)
@@ -70,7 +72,11 @@ class Decoder:
         self.calls_blocks = True  # else: one whole forward per candidate
         last = parts.layers[-1].acts_by_position
         self.reads_one_position = bool(last)  # else: the last block is called whole
+        self.arguments_by_row: set[int | str] = set()  # of blocks: first dimension × rows
         self.hears_attention = self._is_heard()
+        self.why_unheard = (
+            "its attention is out of reach in transformers, only what heads write is heard"
+        )
         if not self.hears_attention:
             listen_at_projections(self.projections, self.heads)
         if self.reads_one_position:  # after the listening: that is to have z at all positions
@@ -145,8 +151,22 @@ class Decoder:
         self, layer: int, residual: Float[Tensor, "batch pos d_model"], run: Run
     ) -> Float[Tensor, "batch pos d_model"]:
         """Call a block whole, with every other argument as in `run` (of batch 1)."""
-        args, kwargs = run.calls[layer]
+        args, kwargs = self._for_rows(run.calls[layer], len(residual))
         return first_tensor(self.blocks[layer](residual, *args, **kwargs))
+
+    def _for_rows(self, call: tuple[tuple, dict], rows: int) -> tuple[tuple, dict]:
+        """A call's arguments for more rows; most are for any number, BLOOM's ALiBi is for one."""
+        args, kwargs = call
+        if rows == 1 or not self.arguments_by_row:
+            return call
+
+        def fit(name: int | str, value):
+            if name not in self.arguments_by_row:
+                return value
+            return value.repeat(rows, *[1] * (value.ndim - 1))
+
+        args = tuple(fit(name, value) for name, value in enumerate(args))
+        return args, {name: fit(name, value) for name, value in kwargs.items()}
 
     def call_last_block(
         self, residual: Float[Tensor, "batch pos d_model"], run: Run, position: int
@@ -157,6 +177,10 @@ class Decoder:
             return self.call_block(self.layers - 1, residual, run)[:, position]
         finally:
             _read_at.reset(token)
+
+    def lose_writes(self, reason: BadInput) -> None:
+        """What single heads write was found wrong: nothing that needs it is answered."""
+        self._writes = reason
 
     @property
     def writes(self) -> Writes | BadInput:
@@ -188,8 +212,7 @@ class Decoder:
         """Raises BadInput where this model's attention can't be reached, only its heads' z."""
         if not self.hears_attention:
             raise BadInput(
-                f"{what} can't be had from {type(self.hf).__name__}: its attention is out of reach "
-                "in transformers, only what heads write is heard.",
+                f"{what} can't be had from {type(self.hf).__name__}: {self.why_unheard}.",
                 REMEDY,
             )
 

@@ -36,10 +36,11 @@ class Writes:
     def __init__(self, decoder: "Decoder"):
         self._decoder = decoder
         layers = decoder.architecture.layers
-        like = decoder.example_ids(2, 6)
+        ids = decoder.example_ids(2, 6)
+        self._need_plain_projections(ids)
         self._posts = [self._held(layer.attention_post) for layer in layers]
         self._attention_modules = [layer.attention_post or layer.projection for layer in layers]
-        self._mlp_modules, factors = self._measure(like)
+        self._mlp_modules, factors = self._measure(ids)
         self.factors, self.mlp_factors = _rounded(factors[:, 0]), _rounded(factors[:, 1])
 
     @property
@@ -84,6 +85,19 @@ class Writes:
         given = torch.einsum("bphd,hdm->bpm", z, weights) + self._decoder.output_bias(layer).to(z)
         return post.scale(given)[:, None]
 
+    @torch.no_grad()
+    def _need_plain_projections(self, ids: Int[Tensor, "batch pos"]) -> None:
+        """Raises BadInput where something lies between the heads and W_O (BitNet's norm)."""
+        entered: list[Tensor] = []
+        with ExitStack() as stack:
+            for module in self._decoder.projections:
+                hook = module.register_forward_pre_hook(lambda _, args: entered.append(args[0]))
+                stack.callback(hook.remove)
+            run = self._decoder.run(ids)
+        for given, z in zip(entered, run.z, strict=True):
+            if not torch.allclose(given.reshape(-1), z.reshape(-1), rtol=TOLERANCE, atol=1e-6):
+                raise no_sum(self._decoder, "what its heads give is changed before W_O")
+
     def _held(self, norm: nn.Module | None) -> HeldNorm | None:
         if norm is None:
             return None
@@ -121,7 +135,7 @@ class Writes:
         def invent(module: nn.Module, output: Tensor) -> Tensor:
             drawn = torch.randn(output.shape, generator=generator).to(output)
             given[module] = drawn
-            return drawn
+            return drawn.clone()  # Falcon adds to it in place
 
         modules = [*self._attention_modules, *mlps]
         with _hearing(modules, invent):
@@ -143,7 +157,7 @@ class Writes:
         heard: dict[nn.Module, Tensor] = {}
 
         def keep(module: nn.Module, output: Tensor) -> Tensor:
-            heard[module] = output
+            heard[module] = output.clone()
             return output
 
         with _hearing(self._mlp_modules, keep):

@@ -73,7 +73,7 @@ def batches_of(pairs: PairSet, device, most: int) -> Iterator[PairBatch]:
 
 @torch.no_grad()
 def stream_of(decoder: Decoder, written: Written) -> Float[Tensor, "pair pos d_model"]:
-    """The final residual stream that writers add up to, with what attention writes beside its heads."""
+    """The final residual stream that writers add up to, with what no writer owns."""
     return written.sum(1) + constant_bias(decoder)
 
 
