@@ -17,7 +17,9 @@ from transformers.pytorch_utils import Conv1D
 from attention_viz.models.architecture import REMEDY, Architecture
 from attention_viz.models.attention import (
     Attended,
+    Earlier,
     Listener,
+    continuing,
     listen_at_projections,
     listening,
     use_our_attention,
@@ -41,6 +43,9 @@ class Run:
     attended: list[Attended | None] = field(default_factory=list)  # by layer; None: only z is heard
     pattern: list[Tensor] = field(default_factory=list)  # layers of [batch, head, query, key]
     calls: list[tuple[tuple, dict]] = field(default_factory=list)  # all other block arguments
+    # Of a stretch of a run (see stretch.py): its first position, and by layer what lies before it
+    start: int = 0
+    earlier: list[Earlier] | None = None
 
 
 class Decoder:
@@ -77,6 +82,7 @@ class Decoder:
         self.why_unheard = (
             "its attention is out of reach in transformers, only what heads write is heard"
         )
+        self.runs_stretches = self.hears_attention  # else: rows carry every position
         if not self.hears_attention:
             listen_at_projections(self.projections, self.heads)
         if self.reads_one_position:  # after the listening: that is to have z at all positions
@@ -150,9 +156,13 @@ class Decoder:
     def call_block(
         self, layer: int, residual: Float[Tensor, "batch pos d_model"], run: Run
     ) -> Float[Tensor, "batch pos d_model"]:
-        """Call a block whole, with every other argument as in `run` (of batch 1)."""
+        """Call a block whole, with every other argument as in `run` (of batch 1).
+
+        Of a stretch of a run, `residual` has the stretch's positions.
+        """
         args, kwargs = self._for_rows(run.calls[layer], len(residual))
-        return first_tensor(self.blocks[layer](residual, *args, **kwargs))
+        with continuing(run.earlier[layer] if run.earlier else None):
+            return first_tensor(self.blocks[layer](residual, *args, **kwargs))
 
     def _for_rows(self, call: tuple[tuple, dict], rows: int) -> tuple[tuple, dict]:
         """A call's arguments for more rows; most are for any number, BLOOM's ALiBi is for one."""
@@ -171,7 +181,7 @@ class Decoder:
     def call_last_block(
         self, residual: Float[Tensor, "batch pos d_model"], run: Run, position: int
     ) -> Float[Tensor, "batch d_model"]:
-        """The last block's output at one position: beyond the keys, only that is computed."""
+        """The last block's output at one position of `residual`: only that, beyond the keys."""
         token = _read_at.set(position if self.reads_one_position else None)
         try:
             return self.call_block(self.layers - 1, residual, run)[:, position]

@@ -18,6 +18,7 @@ from attention_viz.analysis.sweep import all_heads
 from attention_viz.models.loading import load_model
 from attention_viz.records.attention import AttentionRequest
 from attention_viz.records.circuits.roles import HeadRole, Role, RolesRequest
+from attention_viz.records.errors import BadInput
 from attention_viz.records.ids import HeadId, parse_heads
 from attention_viz.records.model import EMBEDDED, ModelEntry
 from attention_viz.records.question import Question
