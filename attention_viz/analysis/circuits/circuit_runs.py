@@ -22,7 +22,7 @@ from attention_viz.analysis.circuits.pair_batches import (
 from attention_viz.analysis.one_pass import CHUNK_SECONDS, free_bytes
 from attention_viz.models.attention import Listener
 from attention_viz.models.loading import LoadedModel
-from attention_viz.models.streams import NewInput, head_results
+from attention_viz.models.streams import NewInput
 from attention_viz.records.circuits.pairs import PairSet
 from attention_viz.records.pace import Pace
 
@@ -132,7 +132,7 @@ class _Run:
     """A pass in progress: how far every writer is from its replacement, so far."""
 
     def __init__(self, model: LoadedModel, masks: Masks, replaced: Written):
-        self._decoder = model.decoder
+        self._writes = model.decoder.need_writes()
         self._graph = model.streams.graph
         self._masks = masks.to(replaced.dtype)
         self._replaced = replaced
@@ -156,11 +156,11 @@ class _Run:
         return [NewInput(i, slice(None), inputs[:, i]) for i in range(inputs.shape[1])]
 
     def hear(self, layer: int, z: Tensor, _) -> Tensor:
-        results = head_results(self._decoder, layer, z)
+        results = self._writes.head_results(layer, z)
         first = self._graph.written_before(layer)
         last = first + self._graph.heads
         self._changes[:, first:last] = results - self._replaced[:, first:last]
-        self._attention = results.sum(1) + self._decoder.output_bias(layer).to(results)
+        self._attention = results.sum(1) + self._writes.bias(layer, z)
         return z
 
     def read_logits(self, final: Tensor) -> Tensor:

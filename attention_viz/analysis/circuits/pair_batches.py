@@ -10,7 +10,7 @@ from torch import Tensor
 
 from attention_viz.models.decoder import Decoder
 from attention_viz.models.loading import LoadedModel
-from attention_viz.models.streams import writers_of
+from attention_viz.models.streams import constant_bias, writers_of
 from attention_viz.records.ablation import AblationKind
 from attention_viz.records.circuits.pairs import PairSet, TokenPair
 from attention_viz.records.pace import Pace
@@ -73,9 +73,8 @@ def batches_of(pairs: PairSet, device, most: int) -> Iterator[PairBatch]:
 
 @torch.no_grad()
 def stream_of(decoder: Decoder, written: Written) -> Float[Tensor, "pair pos d_model"]:
-    """The final residual stream that writers add up to, with the biases of no head."""
-    biases = sum(decoder.output_bias(layer).to(written) for layer in range(decoder.layers))
-    return written.sum(1) + biases
+    """The final residual stream that writers add up to, with what no writer owns."""
+    return written.sum(1) + constant_bias(decoder)
 
 
 @dataclass(frozen=True, eq=False)
