@@ -21,7 +21,6 @@ from attention_viz.analysis.circuits.path_patching import changes_of, patch_edge
 from attention_viz.analysis.contributions import direct_contributions
 from attention_viz.analysis.metrics import read_metric
 from attention_viz.analysis.question import ask_pair
-from attention_viz.analysis.roles.roles import head_roles
 from attention_viz.models.loading import LoadedModel
 from attention_viz.records.ablation import AblationKind
 from attention_viz.records.circuits.attribution import Attribution, AttributionRequest, Direction
@@ -38,7 +37,6 @@ from attention_viz.records.circuits.circuit_file import fit_edges
 from attention_viz.records.circuits.edge import INPUT, OUTPUT, EdgeId
 from attention_viz.records.circuits.graph import Graph
 from attention_viz.records.circuits.pairs import PairSet
-from attention_viz.records.circuits.roles import HeadRoles, RolesRequest
 from attention_viz.records.errors import BadInput
 from attention_viz.records.ids import HeadId
 from attention_viz.records.metrics import Metric
@@ -262,13 +260,11 @@ def _circuit(
     baseline: float,
     pace: Pace,
 ) -> Circuit:
-    """Edges and the nodes they join; roles are measured on the first pair."""
+    """Edges and the nodes they join."""
     graph, first = model.streams.graph, pairs.pairs[0]
     contributions: tuple[Contribution, ...] = ()
     if len(pairs.pairs) == 1:
         contributions = direct_contributions(ask_pair(model, request.question, first, pace))
-    roles = RolesRequest(question_of(pairs))
-    found = pace.recall(roles, lambda: head_roles(model, roles, pace))
     drawn = tuple(_drawn(graph, edges))
     return Circuit(
         request=request,
@@ -278,7 +274,7 @@ def _circuit(
         distractor=first.distractor,
         baseline=baseline,
         ablated=None,
-        nodes=tuple(_nodes(graph, drawn, contributions, found, pairs)),
+        nodes=tuple(_nodes(graph, drawn, contributions, pairs)),
         edges=drawn,
         contributions=contributions,
         patched_with=PATCHED_WITH[request.ablation.kind],
@@ -286,6 +282,7 @@ def _circuit(
         seconds=0.0,
         pairs=len(pairs.pairs),
         graph=graph,
+        about=question_of(pairs),
     )
 
 
@@ -316,7 +313,6 @@ def _nodes(
     graph: Graph,
     edges: Sequence[CircuitEdge],
     contributions: Sequence[Contribution],
-    roles: HeadRoles,
     pairs: PairSet,
 ) -> Iterator[CircuitNode]:
     """Everything an edge touches, from the input to the output."""
@@ -329,9 +325,7 @@ def _nodes(
             label = f"{name[:-3]} MLP"
             yield CircuitNode(name, "mlp", label, contribution=written.get(label))
         else:
-            head = HeadId.parse(name)
-            own = written.get(name)
-            yield CircuitNode(name, "head", name, head, None, own, roles.of(head))
+            yield CircuitNode(name, "head", name, HeadId.parse(name), None, written.get(name))
     first = pairs.pairs[0]
     difference = f"{first.answer.shown} − {first.distractor.shown}"
     several = len(pairs.pairs) > 1

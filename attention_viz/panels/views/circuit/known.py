@@ -5,12 +5,13 @@ A small model's circuit is measured as soon as it is chosen, a large one's in th
 
 from attention_viz.panels.kit.common import ask
 from attention_viz.panels.kit.requests import need_heads
-from attention_viz.panels.kit.results import Found, find
+from attention_viz.panels.kit.results import Found, behind, find
 from attention_viz.panels.views.circuit.pairs import ask_pairs
 from attention_viz.panels.views.circuit.requests import attribution_request, circuit_request
 from attention_viz.records.bench import Bench
 from attention_viz.records.circuits.attribution import Method
 from attention_viz.records.circuits.circuit import Circuit
+from attention_viz.records.circuits.roles import RolesRequest
 from attention_viz.records.errors import AttentionVizError, BadInput
 from attention_viz.records.page import PageState
 from attention_viz.records.question import Question
@@ -51,6 +52,22 @@ def shown_circuit(bench: Bench, state: PageState) -> Circuit | None:
     except AttentionVizError:
         return None
     return found if isinstance(found, Circuit) else None
+
+
+def circuit_with_roles(bench: Bench, state: PageState) -> Circuit | None:
+    """The circuit that is drawn, with roles as soon as they are measured: it never waits."""
+    circuit = shown_circuit(bench, state)
+    if circuit is None or circuit.about is None:
+        return circuit
+    return circuit.with_roles(behind(bench, RolesRequest(circuit.about)))
+
+
+def whole_circuit(bench: Bench, state: PageState) -> Circuit:
+    """The circuit as it is saved, its roles measured now. Raises AttentionVizError as below."""
+    circuit = need_circuit(bench, state)
+    if circuit.about is None:
+        return circuit
+    return circuit.with_roles(bench.measure(RolesRequest(circuit.about)))
 
 
 def need_circuit(bench: Bench, state: PageState) -> Circuit:
