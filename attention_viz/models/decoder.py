@@ -18,7 +18,9 @@ from transformers.pytorch_utils import Conv1D
 
 from attention_viz.models.attention import (
     Attended,
+    Earlier,
     Listener,
+    continuing,
     listen_at_projections,
     listening,
     use_our_attention,
@@ -41,6 +43,9 @@ class Run:
     attended: list[Attended | None] = field(default_factory=list)  # by layer; None: only z is heard
     pattern: list[Tensor] = field(default_factory=list)  # layers of [batch, head, query, key]
     calls: list[tuple[tuple, dict]] = field(default_factory=list)  # all other block arguments
+    # Of a stretch of a run (see stretch.py): its first position, and by layer what lies before it
+    start: int = 0
+    earlier: list[Earlier] | None = None
 
 
 class Decoder:
@@ -71,6 +76,7 @@ class Decoder:
         self.calls_blocks = True  # else: one whole forward per candidate
         self.reads_one_position = parts.has("blocks", "mlp")  # else: the last block is called whole
         self.hears_attention = self._is_heard()
+        self.runs_stretches = self.hears_attention  # else: rows carry every position
         if not self.hears_attention:
             listen_at_projections(self.projections, self.heads)
         if self.reads_one_position:  # after the listening: that is to have z at all positions
@@ -144,14 +150,18 @@ class Decoder:
     def call_block(
         self, layer: int, residual: Float[Tensor, "batch pos d_model"], run: Run
     ) -> Float[Tensor, "batch pos d_model"]:
-        """Call a block whole, with every other argument as in `run` (of batch 1)."""
+        """Call a block whole, with every other argument as in `run` (of batch 1).
+
+        Of a stretch of a run, `residual` has the stretch's positions.
+        """
         args, kwargs = run.calls[layer]
-        return first_tensor(self.blocks[layer](residual, *args, **kwargs))
+        with continuing(run.earlier[layer] if run.earlier else None):
+            return first_tensor(self.blocks[layer](residual, *args, **kwargs))
 
     def call_last_block(
         self, residual: Float[Tensor, "batch pos d_model"], run: Run, position: int
     ) -> Float[Tensor, "batch d_model"]:
-        """The last block's output at one position: beyond the keys, only that is computed."""
+        """The last block's output at one position of `residual`: only that, beyond the keys."""
         token = _read_at.set(position if self.reads_one_position else None)
         try:
             return self.call_block(self.layers - 1, residual, run)[:, position]

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from attention_viz.models.decoder import Decoder, Run
+from attention_viz.models.stretch import stretch_error
 from attention_viz.records.errors import ModelUnavailable
 from attention_viz.records.model import SelfCheck
 
@@ -56,6 +57,13 @@ def _find_paths(decoder: Decoder, ids: Tensor, run: Run) -> list[SelfCheck]:
     decoder.reads_one_position = decoder.calls_blocks and last.error < TOLERANCE
     if decoder.reads_one_position:
         claims.append(last)
+    stretch = SelfCheck(
+        "some positions called alone, clean keys and values before them, give the same",
+        _error_of(stretch_error, decoder, run) if decoder.runs_stretches else float("inf"),
+    )
+    decoder.runs_stretches = decoder.calls_blocks and stretch.error < TOLERANCE
+    if decoder.runs_stretches:
+        claims.append(stretch)
     return claims
 
 
