@@ -8,11 +8,12 @@ from the input to the logits are dropped.
 import heapq
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 from attention_viz.analysis.circuits.attribution import attribute_edges
 from attention_viz.analysis.circuits.pair_batches import PairBatch, Replacement
@@ -50,6 +51,19 @@ PATCHED_WITH = {
 }
 
 Mask = Bool[np.ndarray, "writer reader"]
+
+
+class Ranked:
+    """Edges in order, found as far as somebody looks: a small circuit needs few of them."""
+
+    def __init__(self, edges: Iterable[int]):
+        self._rest = iter(edges)
+        self._found: list[int] = []
+
+    def first(self, count: int) -> list[int]:
+        """So many of the first; all where there are fewer."""
+        self._found += islice(self._rest, max(0, count - len(self._found)))
+        return self._found[:count]
 
 
 def measure_cut(model: LoadedModel, request: CutRequest, pace: Pace | None = None) -> Circuit:
@@ -152,54 +166,64 @@ def rank_edges(
     way: Cut,
     *,
     with_mlps: bool = True,
-) -> Int[np.ndarray, " edge"]:
+) -> Ranked:
     """Edges (flat indices of the score matrix) in the order in which a circuit takes them."""
     allowed = graph.edges if with_mlps else graph.edges & ~graph.touches_mlp()
     strength = np.where(allowed, np.abs(np.nan_to_num(scores)), -1.0)
     if way is Cut.GREEDY:
-        return _greedy(graph, strength)
-    return np.argsort(-strength, axis=None, kind="stable")[: int(allowed.sum())]
+        return Ranked(_greedy(graph, strength))
+    return Ranked(np.argsort(-strength, axis=None, kind="stable")[: int(allowed.sum())].tolist())
 
 
-def take(graph: Graph, ranked: Int[np.ndarray, " edge"], size: int) -> Mask:
+def take(graph: Graph, ranked: Ranked, size: int) -> Mask:
     """As many edges from the front as leave at most `size` when dead ends are pruned."""
 
     def pruned(count: int) -> Mask:
         mask = np.zeros(graph.edges.shape, dtype=bool)
-        mask.flat[ranked[:count]] = True
+        mask.flat[ranked.first(count)] = True
         return prune(graph, mask)
 
-    low, step = min(size, len(ranked)), 1  # so many always fit; more edges never prune to fewer
-    while low + step <= len(ranked) and pruned(low + step).sum() <= size:
+    def fits(count: int) -> bool:
+        return len(ranked.first(count)) == count and pruned(count).sum() <= size
+
+    low, step = len(ranked.first(size)), 1  # so many always fit; more never prune to fewer
+    while fits(low + step):
         low, step = low + step, 2 * step
     while step > 1:
         step //= 2
-        if low + step <= len(ranked) and pruned(low + step).sum() <= size:
+        if fits(low + step):
             low += step
     return pruned(low)
 
 
-def _greedy(graph: Graph, strength: Float[np.ndarray, "writer reader"]) -> Int[np.ndarray, " edge"]:
+def _greedy(graph: Graph, strength: Float[np.ndarray, "writer reader"]) -> Iterator[int]:
     readers = _columns(graph)
     width = strength.shape[1]
-    order: list[int] = []
+    # By reader: its edges, the strongest last, as (strength, writer); only its first one waits.
+    left: dict[int, list[tuple[float, int]]] = {}
     waiting: list[tuple[float, int]] = []
-    there = set()
+
+    def wait(reader: int) -> None:
+        if left[reader]:
+            size, writer = left[reader].pop()
+            heapq.heappush(waiting, (-size, writer * width + reader))
 
     def add(node: str) -> None:
         for reader in readers[node]:
-            if reader not in there:
-                there.add(reader)
-                for writer in np.flatnonzero(strength[:, reader] >= 0).tolist():
-                    index = writer * width + reader
-                    heapq.heappush(waiting, (-strength[writer, reader], index))
+            if reader not in left:
+                column = strength[:, reader]
+                writers = np.flatnonzero(column >= 0)
+                # Of equally strong edges the lower writer goes first, as in the heap.
+                order = writers[np.lexsort((-writers, column[writers]))]
+                left[reader] = list(zip(column[order].tolist(), order.tolist(), strict=True))
+                wait(reader)
 
     add(OUTPUT)
     while waiting:
         _, index = heapq.heappop(waiting)
-        order.append(index)
+        wait(index % width)
+        yield index
         add(graph.writers[index // width])
-    return np.array(order)
 
 
 def _columns(graph: Graph) -> dict[str, list[int]]:
