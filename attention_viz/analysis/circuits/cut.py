@@ -7,7 +7,6 @@ from the input to the logits are dropped.
 
 import heapq
 import time
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -15,9 +14,11 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from attention_viz.analysis.circuits.attribution import attribute_edges
-from attention_viz.analysis.circuits.pair_batches import PairBatch, Replacement
+from attention_viz.analysis.circuits.mib import cut_top
+from attention_viz.analysis.circuits.pair_batches import PairBatch, Replacement, replacing_label
 from attention_viz.analysis.circuits.pairs import read_pairs
 from attention_viz.analysis.circuits.path_patching import changes_of, patch_edges
+from attention_viz.analysis.circuits.pruning import columns_of, prune
 from attention_viz.analysis.contributions import direct_contributions
 from attention_viz.analysis.metrics import read_metric
 from attention_viz.analysis.question import ask_pair
@@ -34,10 +35,11 @@ from attention_viz.records.circuits.circuit import (
     CutRequest,
     EdgesRequest,
 )
-from attention_viz.records.circuits.circuit_file import fit_edges
 from attention_viz.records.circuits.edge import INPUT, OUTPUT, EdgeId
+from attention_viz.records.circuits.fit import fit_edges
 from attention_viz.records.circuits.graph import Graph
 from attention_viz.records.circuits.pairs import PairSet
+from attention_viz.records.circuits.replacing import Replacing
 from attention_viz.records.circuits.roles import HeadRoles, RolesRequest
 from attention_viz.records.errors import BadInput
 from attention_viz.records.ids import HeadId
@@ -47,8 +49,8 @@ from attention_viz.records.question import Question
 
 PATCHED_WITH = {
     AblationKind.RESAMPLE: "its value in the counterfactual prompt (resample)",
-    AblationKind.MEAN: "its mean over the clean prompts (mean)",
-    AblationKind.ZERO: "zero",
+    AblationKind.MEAN: "its mean over the clean prompts ({label})",
+    AblationKind.ZERO: "{label}",
 }
 
 Mask = Bool[np.ndarray, "writer reader"]
@@ -73,7 +75,7 @@ def cut_attribution(
 ) -> Circuit:
     """The circuit cut from scores that are there already."""
     graph, scores = attribution.graph, attribution.scores
-    mask = cut_scores(graph, scores, request.edges, request.way, with_mlps=request.with_mlps)
+    mask = _cut(attribution, request)
     is_exact = request.attribution.method.is_exact
     edges = [
         CircuitEdge(each.writer, each.reader, each.via, float(scores[graph.index(each)]))
@@ -85,6 +87,17 @@ def cut_attribution(
         wanted += [edge.id for edge in edges[request.exact_top :] if edge.id in request.exact]
         edges = _patched(model, attribution, edges, wanted, pace)
     return _circuit(model, request, attribution.pairs, edges, attribution.clean, pace)
+
+
+def _cut(attribution: Attribution, request: CutRequest) -> Mask:
+    """Raises BadInput for a size below 1, and for MIB's way without MLPs."""
+    graph, scores, size = attribution.graph, attribution.scores, request.edges
+    ranking = request.way.ranking
+    if ranking is None:
+        return cut_scores(graph, scores, size, request.way, with_mlps=request.with_mlps)
+    if not request.with_mlps:
+        raise BadInput("MIB's cut is of all edges, those of MLPs too.", "Let the MLPs in.")
+    return cut_top(graph, scores, size, ranking, attribution.request.direction.sense)
 
 
 def _patched(
@@ -105,8 +118,10 @@ def _patched(
             "Edges are patched from clean to replaced, these scores go the other way (denoise).",
             "Score them in the direction noise to measure some exactly.",
         )
-    kind = attribution.request.ablation
-    exact, _ = patch_over_pairs(model, attribution.pairs, wanted, kind, pace)
+    asked = attribution.request
+    exact, _ = patch_over_pairs(
+        model, attribution.pairs, wanted, asked.ablation, pace, asked.replacing
+    )
     return [
         replace(edge, value=exact[edge.id], is_exact=True, estimate=edge.value)
         if edge.id in exact
@@ -124,7 +139,7 @@ def measure_edges(model: LoadedModel, request: EdgesRequest, pace: Pace | None =
     pairs = read_pairs(model, request.pairs, pace)
     with pace.turn():
         edges = fit_edges(request.edges, model.streams.graph)
-    exact, clean = patch_over_pairs(model, pairs, edges, request.kind, pace)
+    exact, clean = patch_over_pairs(model, pairs, edges, request.kind, pace, request.replacing)
     found = [CircuitEdge(e.writer, e.reader, e.via, value) for e, value in exact.items()]
     circuit = _circuit(model, request, pairs, _strongest_first(found), clean, pace)
     return replace(circuit, seconds=time.perf_counter() - started)
@@ -182,7 +197,7 @@ def take(graph: Graph, ranked: Int[np.ndarray, " edge"], size: int) -> Mask:
 
 
 def _greedy(graph: Graph, strength: Float[np.ndarray, "writer reader"]) -> Int[np.ndarray, " edge"]:
-    readers = _columns(graph)
+    readers = columns_of(graph)
     width = strength.shape[1]
     order: list[int] = []
     waiting: list[tuple[float, int]] = []
@@ -204,29 +219,6 @@ def _greedy(graph: Graph, strength: Float[np.ndarray, "writer reader"]) -> Int[n
     return np.array(order)
 
 
-def _columns(graph: Graph) -> dict[str, list[int]]:
-    """Columns of the inputs of each node: a head's Q, K and V (shared or its own), an MLP's."""
-    columns: dict[str, list[int]] = defaultdict(list)
-    for column, (reader, _) in enumerate(graph.readers):
-        for node in graph.heads_behind(reader):
-            columns[node].append(column)
-    return columns
-
-
-def prune(graph: Graph, mask: Mask) -> Mask:
-    """Without edges that lie on no way from the input to the logits."""
-    columns = _columns(graph)
-    reached = np.zeros(len(graph.writers), dtype=bool)  # from the input
-    for row, name in enumerate(graph.writers):  # writers come after all that they read
-        reached[row] = name == INPUT or mask[reached][:, columns[name]].any()
-    leads = np.zeros(len(graph.readers), dtype=bool)  # to the logits
-    leads[columns[OUTPUT]] = True
-    for row, name in reversed(list(enumerate(graph.writers))):
-        if name != INPUT and mask[row, leads].any():
-            leads[columns[name]] = True
-    return mask & reached[:, None] & leads
-
-
 def edges_of(graph: Graph, mask: Mask) -> list[EdgeId]:
     """The edges of a mask, reader by reader."""
     readers, writers = mask.T.nonzero()
@@ -234,10 +226,15 @@ def edges_of(graph: Graph, mask: Mask) -> list[EdgeId]:
 
 
 def patch_over_pairs(
-    model: LoadedModel, pairs: PairSet, edges: Sequence[EdgeId], kind: AblationKind, pace: Pace
+    model: LoadedModel,
+    pairs: PairSet,
+    edges: Sequence[EdgeId],
+    kind: AblationKind,
+    pace: Pace,
+    replacing: Replacing = Replacing(),  # noqa: B008 (frozen)
 ) -> tuple[dict[EdgeId, float], float]:
     """Effects by direct path patching, and the clean logit difference: means over the pairs."""
-    replacement = Replacement.of(model, pairs, kind, pace)
+    replacement = Replacement.of(model, pairs, kind, pace, replacing)
     sums = dict.fromkeys(edges, 0.0)
     clean, done = 0.0, 0
     for number, pair in enumerate(pairs.pairs):
@@ -281,12 +278,17 @@ def _circuit(
         nodes=tuple(_nodes(graph, drawn, contributions, found, pairs)),
         edges=drawn,
         contributions=contributions,
-        patched_with=PATCHED_WITH[request.ablation.kind],
+        patched_with=_patched_with(model, request),
         evaluations=sum(edge.is_exact for edge in edges) * len(pairs.pairs),
         seconds=0.0,
         pairs=len(pairs.pairs),
         graph=graph,
     )
+
+
+def _patched_with(model: LoadedModel, request: CutRequest | EdgesRequest) -> str:
+    kind = request.ablation.kind
+    return PATCHED_WITH[kind].format(label=replacing_label(model, kind, request.replacing))
 
 
 def question_of(pairs: PairSet) -> Question:
