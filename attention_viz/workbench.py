@@ -28,6 +28,7 @@ from attention_viz.records.circuits.faithfulness import (
     CurveRequest,
     FaithfulnessRequest,
 )
+from attention_viz.records.circuits.mib import MibRequest
 from attention_viz.records.circuits.node import NodeRequest
 from attention_viz.records.circuits.pairs import PairsRequest
 from attention_viz.records.circuits.roles import RolesRequest
@@ -80,6 +81,7 @@ REGISTRY: dict[type, str] = {
     CircuitOnlyRequest: "attention_viz.analysis.circuits.faithfulness:predict_circuit_only",
     CircuitLensRequest: "attention_viz.analysis.circuits.faithfulness:read_circuit_lens",
     CurveRequest: "attention_viz.analysis.circuits.faithfulness:measure_curve",
+    MibRequest: "attention_viz.analysis.circuits.mib_curve:measure_mib",
     RolesRequest: "attention_viz.analysis.roles.roles:head_roles",
     NodeRequest: "attention_viz.analysis.circuits.node:node_detail",
     PairsRequest: "attention_viz.analysis.circuits.pairs:read_pairs",

@@ -16,8 +16,9 @@ from attention_viz.commands.command import Asker, Command
 from attention_viz.records.ablation import AblationKind
 from attention_viz.records.circuits.attribution import AttributionRequest, Direction, Method
 from attention_viz.records.circuits.circuit import CircuitRequest, Cut, CutRequest, EdgesRequest
-from attention_viz.records.circuits.circuit_file import ImportedCircuit, fit_edges
+from attention_viz.records.circuits.circuit_file import ImportedCircuit
 from attention_viz.records.circuits.faithfulness import CurveRequest, FaithfulnessRequest
+from attention_viz.records.circuits.fit import fit_edges
 from attention_viz.records.circuits.graph import Graph
 from attention_viz.records.circuits.pair_file import parse_numbered_pairs
 from attention_viz.records.circuits.pairs import BadPair, PairSet, PairsRequest

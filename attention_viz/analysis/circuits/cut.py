@@ -5,20 +5,19 @@ is already in the circuit. Top: the greatest |scores| anywhere. Either way edges
 from the input to the logits are dropped.
 """
 
-import heapq
 import time
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from attention_viz.analysis.circuits.attribution import attribute_edges
-from attention_viz.analysis.circuits.pair_batches import PairBatch, Replacement
+from attention_viz.analysis.circuits.mib import cut_top
+from attention_viz.analysis.circuits.pair_batches import PairBatch, Replacement, replacing_label
 from attention_viz.analysis.circuits.pairs import read_pairs
 from attention_viz.analysis.circuits.path_patching import changes_of, patch_edges
+from attention_viz.analysis.circuits.ranking import rank_edges, take
 from attention_viz.analysis.contributions import direct_contributions
 from attention_viz.analysis.metrics import read_metric
 from attention_viz.analysis.question import ask_pair
@@ -34,10 +33,11 @@ from attention_viz.records.circuits.circuit import (
     CutRequest,
     EdgesRequest,
 )
-from attention_viz.records.circuits.circuit_file import fit_edges
 from attention_viz.records.circuits.edge import INPUT, OUTPUT, EdgeId
+from attention_viz.records.circuits.fit import fit_edges
 from attention_viz.records.circuits.graph import Graph
 from attention_viz.records.circuits.pairs import PairSet
+from attention_viz.records.circuits.replacing import Replacing
 from attention_viz.records.errors import BadInput
 from attention_viz.records.ids import HeadId
 from attention_viz.records.metrics import Metric
@@ -46,24 +46,11 @@ from attention_viz.records.question import Question
 
 PATCHED_WITH = {
     AblationKind.RESAMPLE: "its value in the counterfactual prompt (resample)",
-    AblationKind.MEAN: "its mean over the clean prompts (mean)",
-    AblationKind.ZERO: "zero",
+    AblationKind.MEAN: "its mean over the clean prompts ({label})",
+    AblationKind.ZERO: "{label}",
 }
 
 Mask = Bool[np.ndarray, "writer reader"]
-
-
-class Ranked:
-    """Edges in order, found as far as somebody looks: a small circuit needs few of them."""
-
-    def __init__(self, edges: Iterable[int]):
-        self._rest = iter(edges)
-        self._found: list[int] = []
-
-    def first(self, count: int) -> list[int]:
-        """So many of the first; all where there are fewer."""
-        self._found += islice(self._rest, max(0, count - len(self._found)))
-        return self._found[:count]
 
 
 def measure_cut(model: LoadedModel, request: CutRequest, pace: Pace | None = None) -> Circuit:
@@ -85,7 +72,7 @@ def cut_attribution(
 ) -> Circuit:
     """The circuit cut from scores that are there already."""
     graph, scores = attribution.graph, attribution.scores
-    mask = cut_scores(graph, scores, request.edges, request.way, with_mlps=request.with_mlps)
+    mask = _cut(attribution, request)
     is_exact = request.attribution.method.is_exact
     edges = [
         CircuitEdge(each.writer, each.reader, each.via, float(scores[graph.index(each)]))
@@ -97,6 +84,17 @@ def cut_attribution(
         wanted += [edge.id for edge in edges[request.exact_top :] if edge.id in request.exact]
         edges = _patched(model, attribution, edges, wanted, pace)
     return _circuit(model, request, attribution.pairs, edges, attribution.clean, pace)
+
+
+def _cut(attribution: Attribution, request: CutRequest) -> Mask:
+    """Raises BadInput for a size below 1, and for MIB's way without MLPs."""
+    graph, scores, size = attribution.graph, attribution.scores, request.edges
+    ranking = request.way.ranking
+    if ranking is None:
+        return cut_scores(graph, scores, size, request.way, with_mlps=request.with_mlps)
+    if not request.with_mlps:
+        raise BadInput("MIB's cut is of all edges, those of MLPs too.", "Let the MLPs in.")
+    return cut_top(graph, scores, size, ranking, attribution.request.direction.sense)
 
 
 def _patched(
@@ -117,8 +115,10 @@ def _patched(
             "Edges are patched from clean to replaced, these scores go the other way (denoise).",
             "Score them in the direction noise to measure some exactly.",
         )
-    kind = attribution.request.ablation
-    exact, _ = patch_over_pairs(model, attribution.pairs, wanted, kind, pace)
+    asked = attribution.request
+    exact, _ = patch_over_pairs(
+        model, attribution.pairs, wanted, asked.ablation, pace, asked.replacing
+    )
     return [
         replace(edge, value=exact[edge.id], is_exact=True, estimate=edge.value)
         if edge.id in exact
@@ -136,7 +136,7 @@ def measure_edges(model: LoadedModel, request: EdgesRequest, pace: Pace | None =
     pairs = read_pairs(model, request.pairs, pace)
     with pace.turn():
         edges = fit_edges(request.edges, model.streams.graph)
-    exact, clean = patch_over_pairs(model, pairs, edges, request.kind, pace)
+    exact, clean = patch_over_pairs(model, pairs, edges, request.kind, pace, request.replacing)
     found = [CircuitEdge(e.writer, e.reader, e.via, value) for e, value in exact.items()]
     circuit = _circuit(model, request, pairs, _strongest_first(found), clean, pace)
     return replace(circuit, seconds=time.perf_counter() - started)
@@ -160,95 +160,6 @@ def cut_scores(
     return take(graph, rank_edges(graph, scores, way, with_mlps=with_mlps), size)
 
 
-def rank_edges(
-    graph: Graph,
-    scores: Float[np.ndarray, "writer reader"],
-    way: Cut,
-    *,
-    with_mlps: bool = True,
-) -> Ranked:
-    """Edges (flat indices of the score matrix) in the order in which a circuit takes them."""
-    allowed = graph.edges if with_mlps else graph.edges & ~graph.touches_mlp()
-    strength = np.where(allowed, np.abs(np.nan_to_num(scores)), -1.0)
-    if way is Cut.GREEDY:
-        return Ranked(_greedy(graph, strength))
-    return Ranked(np.argsort(-strength, axis=None, kind="stable")[: int(allowed.sum())].tolist())
-
-
-def take(graph: Graph, ranked: Ranked, size: int) -> Mask:
-    """As many edges from the front as leave at most `size` when dead ends are pruned."""
-
-    def pruned(count: int) -> Mask:
-        mask = np.zeros(graph.edges.shape, dtype=bool)
-        mask.flat[ranked.first(count)] = True
-        return prune(graph, mask)
-
-    def fits(count: int) -> bool:
-        return len(ranked.first(count)) == count and pruned(count).sum() <= size
-
-    low, step = len(ranked.first(size)), 1  # so many always fit; more never prune to fewer
-    while fits(low + step):
-        low, step = low + step, 2 * step
-    while step > 1:
-        step //= 2
-        if fits(low + step):
-            low += step
-    return pruned(low)
-
-
-def _greedy(graph: Graph, strength: Float[np.ndarray, "writer reader"]) -> Iterator[int]:
-    readers = _columns(graph)
-    width = strength.shape[1]
-    # By reader: its edges, the strongest last, as (strength, writer); only its first one waits.
-    left: dict[int, list[tuple[float, int]]] = {}
-    waiting: list[tuple[float, int]] = []
-
-    def wait(reader: int) -> None:
-        if left[reader]:
-            size, writer = left[reader].pop()
-            heapq.heappush(waiting, (-size, writer * width + reader))
-
-    def add(node: str) -> None:
-        for reader in readers[node]:
-            if reader not in left:
-                column = strength[:, reader]
-                writers = np.flatnonzero(column >= 0)
-                # Of equally strong edges the lower writer goes first, as in the heap.
-                order = writers[np.lexsort((-writers, column[writers]))]
-                left[reader] = list(zip(column[order].tolist(), order.tolist(), strict=True))
-                wait(reader)
-
-    add(OUTPUT)
-    while waiting:
-        _, index = heapq.heappop(waiting)
-        wait(index % width)
-        yield index
-        add(graph.writers[index // width])
-
-
-def _columns(graph: Graph) -> dict[str, list[int]]:
-    """Columns of the inputs of each node: a head's Q, K and V (shared or its own), an MLP's."""
-    columns: dict[str, list[int]] = defaultdict(list)
-    for column, (reader, _) in enumerate(graph.readers):
-        for node in graph.heads_behind(reader):
-            columns[node].append(column)
-    return columns
-
-
-def prune(graph: Graph, mask: Mask) -> Mask:
-    """Without edges that lie on no way from the input to the logits."""
-    columns = _columns(graph)
-    reached = np.zeros(len(graph.writers), dtype=bool)  # from the input
-    for row, name in enumerate(graph.writers):  # writers come after all that they read
-        reached[row] = name == INPUT or mask[reached][:, columns[name]].any()
-    leads = np.zeros(len(graph.readers), dtype=bool)  # to the logits
-    leads[columns[OUTPUT]] = True
-    for row, name in reversed(list(enumerate(graph.writers))):
-        if name != INPUT and mask[row, leads].any():
-            leads[columns[name]] = True
-    return mask & reached[:, None] & leads
-
-
 def edges_of(graph: Graph, mask: Mask) -> list[EdgeId]:
     """The edges of a mask, reader by reader."""
     readers, writers = mask.T.nonzero()
@@ -256,10 +167,15 @@ def edges_of(graph: Graph, mask: Mask) -> list[EdgeId]:
 
 
 def patch_over_pairs(
-    model: LoadedModel, pairs: PairSet, edges: Sequence[EdgeId], kind: AblationKind, pace: Pace
+    model: LoadedModel,
+    pairs: PairSet,
+    edges: Sequence[EdgeId],
+    kind: AblationKind,
+    pace: Pace,
+    replacing: Replacing = Replacing(),  # noqa: B008 (frozen)
 ) -> tuple[dict[EdgeId, float], float]:
     """Effects by direct path patching, and the clean logit difference: means over the pairs."""
-    replacement = Replacement.of(model, pairs, kind, pace)
+    replacement = Replacement.of(model, pairs, kind, pace, replacing)
     sums = dict.fromkeys(edges, 0.0)
     clean, done = 0.0, 0
     for number, pair in enumerate(pairs.pairs):
@@ -301,13 +217,18 @@ def _circuit(
         nodes=tuple(_nodes(graph, drawn, contributions, pairs)),
         edges=drawn,
         contributions=contributions,
-        patched_with=PATCHED_WITH[request.ablation.kind],
+        patched_with=_patched_with(model, request),
         evaluations=sum(edge.is_exact for edge in edges) * len(pairs.pairs),
         seconds=0.0,
         pairs=len(pairs.pairs),
         graph=graph,
         about=question_of(pairs),
     )
+
+
+def _patched_with(model: LoadedModel, request: CutRequest | EdgesRequest) -> str:
+    kind = request.ablation.kind
+    return PATCHED_WITH[kind].format(label=replacing_label(model, kind, request.replacing))
 
 
 def question_of(pairs: PairSet) -> Question:
