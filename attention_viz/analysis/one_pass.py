@@ -153,7 +153,7 @@ def run_ablated(
     by_layer = defaultdict(list)
     for head in heads:
         by_layer[head.layer].append((0, head.head, edit))
-    change = _editor(asked, by_layer)
+    change = editor_of(asked, by_layer)
     with asked.turn():
         return asked.decoder.run(asked.ids, patterns=patterns, edit=change)
 
@@ -169,7 +169,7 @@ def _climb(
         layer: [(row, head, candidates[index].edit) for row, head, index in edited]
         for layer, edited in stairs.edited.items()
     }
-    change = _editor(asked, by_layer, run.start)
+    change = editor_of(asked, by_layer, run.start)
     last, clean = asked.decoder.layers - 1, run.residual
     residual = clean[0][:0]
     with listening(Listener(output=change)):
@@ -212,7 +212,7 @@ def _join(residual: Tensor, clean: Tensor, sources: list[int]) -> Tensor:
     return torch.cat([residual, torch.cat([residual, clean])[sources]])
 
 
-def _editor(
+def editor_of(
     asked: Asked, by_layer: dict, start: int = 0
 ) -> Callable[[int, Tensor, Attended | None], Tensor]:
     """(layer, z, attended) → z with the rows' heads edited; rows of the same edit go together.

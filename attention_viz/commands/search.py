@@ -30,9 +30,9 @@ def _add_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--strategy",
         choices=[strategy.value for strategy in Strategy],
-        default=Strategy.PAIRS.value,
+        default=Strategy.GUIDED.value,
         help="; ".join(f"{strategy.value}: {strategy.about}" for strategy in Strategy)
-        + " (default: pairs)",
+        + " (default: guided)",
     )
     parser.add_argument(
         "--budget-seconds", type=options.positive, metavar="X", help="stop after so long"

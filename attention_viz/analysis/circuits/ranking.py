@@ -56,7 +56,7 @@ def take(graph: Graph, ranked: Ranked, size: int) -> Mask:
         return prune(graph, mask)
 
     def fits(count: int) -> bool:
-        return len(ranked.first(count)) == count and pruned(count).sum() <= size
+        return len(ranked.first(count)) == count and int(pruned(count).sum()) <= size
 
     low, step = len(ranked.first(size)), 1  # so many always fit; more never prune to fewer
     while fits(low + step):

@@ -26,6 +26,7 @@ from attention_viz.records.page import PageState
 from attention_viz.records.search import EstimateRequest, SearchResult, SearchStep, Strategy
 
 _STRATEGIES = {
+    Strategy.GUIDED: "gradients, greedy, smaller",
     Strategy.GREEDY: "greedy",
     Strategy.PAIRS: "pairs, then greedy",
     Strategy.BEAM: "beam",
