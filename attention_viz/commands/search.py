@@ -103,10 +103,14 @@ def to_text(result: SearchResult) -> str:
             "",
             f"found: {_found(result)}",
             *_others(result),
-            f"{result.evaluations} evaluations in {result.seconds:.2f} s; "
+            f"{result.evaluations} evaluations{_back(result)} in {result.seconds:.2f} s; "
             f"stopped: {result.stopped}",
         ]
     )
+
+
+def _back(result: SearchResult) -> str:
+    return f" and {result.gradients} backward passes" if result.gradients else ""
 
 
 def _found(result: SearchResult) -> str:
