@@ -229,7 +229,7 @@ def test_rows_carry_nothing_that_is_clean_or_never_read(families):
 
 
 def test_wrongly_cut_arguments_are_noticed_and_done_without(families, monkeypatch):
-    """Rotary positions that are not cut as they should be: rows carry all positions, and are right."""
+    """Rotary positions cut at the wrong place: rows carry all positions, and are right."""
     model = families("llama")
     asked = ask(model, question_of("llama"))
     expected = one_pass(asked, candidates_of(asked))

@@ -1,8 +1,8 @@
 """How much faster it is to compute only the positions that change: the second staircase.
 
-The same measurement twice, in turns, in one run: as it is, and with every row carrying all positions
-(as for a model that fails the self-test's check of stretches). The prompts of a pair differ at one
-token, at position 10 of 15 or at 120 of 128.
+The same measurement twice, in turns, in one run: as it is, and with every row carrying all
+positions (as for a model that fails the self-test's check of stretches). The prompts of a pair
+differ at one token, at position 10 of 15 or at 120 of 128.
 """
 
 import statistics

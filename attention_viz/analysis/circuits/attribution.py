@@ -1,9 +1,10 @@
 """Scores of every edge of the computation, by gradients or exactly.
 
 EAP (Syed et al. 2023): (replaced − clean result of the writer) · gradient at the reader's own
-input. EAP-IG (Hanna et al. 2024): the gradient's mean over m runs whose input lies at k/m, k = 1 …
-m, of the way from the counterfactual's embeddings to the clean ones; with m = 1 it is EAP. Exact:
-direct path patching of every edge. Scores are means over pairs, summed over positions.
+input. EAP-IG (Hanna et al. 2024): the gradient's mean over m runs whose input lies at k/m of the
+way from the counterfactual's embeddings to the clean ones. As in the paper k = 1 … m unless asked
+otherwise (`Points`); with m = 1 that is EAP. Exact: direct path patching of every edge. Scores are
+means over pairs, summed over positions.
 """
 
 import time
@@ -95,7 +96,7 @@ def attribute_positions(
         graph = model.streams.graph
     shape = (lengths[0], len(graph.writers), len(graph.readers))
     scores = torch.zeros(shape, dtype=torch.float64)
-    replacement = Replacement.of(model, pairs, asked.ablation, pace)
+    replacement = Replacement.of(model, pairs, asked.ablation, pace, asked.replacing)
     for batch in batches_of(pairs, model.decoder.device, 1):
         with pace.turn():
             delta, backward, _ = _gradients(model, asked, batch, replacement)
@@ -132,7 +133,7 @@ def _score_batches(
     model: LoadedModel, request: AttributionRequest, pairs: PairSet, pace: Pace
 ) -> Iterator[tuple[PairBatch, Scores, Tensor, Tensor]]:
     """Batches with the sums of their scores, their clean and their replaced metrics."""
-    replacement = Replacement.of(model, pairs, request.ablation, pace)
+    replacement = Replacement.of(model, pairs, request.ablation, pace, request.replacing)
     if request.method.is_exact:
         yield from patch_all(model, request, pairs, replacement, pace)
         return
@@ -162,7 +163,8 @@ def _gradients(
     decoder, streams = model.decoder, model.streams
     replaced = replacement.writers(batch)
     if request.method is Method.EAP_IG:
-        backward, clean = _integrate(model, request.steps, batch, replaced)
+        shares = request.points.shares(request.steps)
+        backward, clean = _integrate(model, shares, batch, replaced)
     elif request.direction is Direction.NOISE:
         backward = streams.backward(batch.clean, batch.metric(decoder))
         clean = writers_of(decoder, backward.run)
@@ -177,18 +179,20 @@ def _gradients(
 
 
 def _integrate(
-    model: LoadedModel, steps: int, batch: PairBatch, replaced: Written
+    model: LoadedModel, shares: tuple[float, ...], batch: PairBatch, replaced: Written
 ) -> tuple[Backward, Written]:
     """Gradients on the way from the counterfactual's input to the clean one, and clean writers.
 
-    The last step is the clean run.
+    Where the way is gone to its end, the last step is the clean run.
     """
-    decoder = model.decoder
-    shares = torch.arange(1, steps + 1, device=replaced.device).to(replaced)[:, None, None] / steps
+    decoder, steps = model.decoder, len(shares)
+    ways = torch.tensor(shares, dtype=torch.float64).to(replaced)[:, None, None]
     start, stop = replaced[:, 0], decoder.embed(batch.clean)
-    embeddings = (start[:, None] + shares * (stop - start)[:, None]).flatten(0, 1)
+    embeddings = (start[:, None] + ways * (stop - start)[:, None]).flatten(0, 1)
     ids = batch.clean.repeat_interleave(steps, 0)
     backward = model.streams.backward(ids, batch.metric(decoder, steps), embeddings=embeddings)
+    if shares[-1] != 1:
+        return backward, writers_of(decoder, decoder.run(batch.clean))
     own = Run(
         residual=[each[steps - 1 :: steps] for each in backward.run.residual],
         z=[each[steps - 1 :: steps] for each in backward.run.z],
