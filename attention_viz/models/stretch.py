@@ -32,7 +32,7 @@ def cut_run(run: Run, start: int, stop: int) -> Run:
         z=[each[:, span] for each in run.z],
         attended=[],
         pattern=[],
-        calls=[_cut(call, length, span) for call in run.calls],
+        calls=[_cut(call, run.residual[0].shape[:2], span) for call in run.calls],
         start=start,
         earlier=[_earlier_of(attended, span, masks) for attended in run.attended],
     )
@@ -79,15 +79,22 @@ def _mask_of(attended: Attended, span: slice) -> Tensor:
     return attended.mask[:1, :, span, : span.stop]
 
 
-def _cut(value, length: int, span: slice):
-    """Arguments of a block, those with an axis of positions cut there."""
+def _cut(value, shape: tuple[int, int], span: slice):
+    """Arguments of a block in a run of `shape`, cut where they have an axis of positions.
+
+    Prompts of one run have one length, so what there is for each of them is the same.
+    """
     if isinstance(value, Tensor):
+        batch, length = shape
         axis = _axis_of(value.shape, length)
-        return value if axis is None else value.narrow(axis, span.start, span.stop - span.start)
+        if axis is None:
+            return value
+        value = value.narrow(axis, span.start, span.stop - span.start)
+        return value[:1] if axis and len(value) == batch else value
     if isinstance(value, dict):
-        return {name: _cut(each, length, span) for name, each in value.items()}
+        return {name: _cut(each, shape, span) for name, each in value.items()}
     if type(value) in (tuple, list):
-        return type(value)(_cut(each, length, span) for each in value)
+        return type(value)(_cut(each, shape, span) for each in value)
     return value
 
 

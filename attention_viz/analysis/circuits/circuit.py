@@ -115,7 +115,7 @@ def _edges(asked: Asked, heads: Sequence[HeadId], patch: Edit):
     effects: dict[EdgeId, float] = {}
     with torch.no_grad(), asked.turn():
         changes = _changes(asked, heads, patch)
-    for chunk, found in patch_edges(asked, edges, changes):
+    for chunk, found in patch_edges(asked, edges, changes, first=patch.first):
         effects |= zip(chunk, found, strict=True)
         asked.pace.report(len(effects), len(edges))
     for edge in edges:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Float, Int
@@ -49,12 +50,20 @@ class PairBatch:
     def __len__(self) -> int:
         return len(self.indices)
 
+    @cached_property
+    def first_difference(self) -> int:
+        """The first position at which any pair's prompts differ."""
+        return int((self.clean != self.counterfactual).any(0).nonzero()[0])
+
     def metric(
-        self, decoder: Decoder, repeats: int = 1
+        self, decoder: Decoder, repeats: int = 1, *, start: int = 0
     ) -> Callable[[Float[Tensor, "row pos d_model"]], Float[Tensor, " row"]]:
-        """Logit difference of final residual streams; every pair stands there `repeats` times."""
+        """Logit difference of final residual streams; every pair stands there `repeats` times.
+
+        The streams begin at the prompts' position `start`.
+        """
         tokens = torch.stack([self.answer, self.distractor], 1).repeat_interleave(repeats, 0)
-        position = self.position.repeat_interleave(repeats)
+        position = self.position.repeat_interleave(repeats) - start
 
         def read(final: Tensor) -> Tensor:
             rows = torch.arange(len(final), device=final.device)
