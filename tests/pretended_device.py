@@ -1,8 +1,8 @@
 """A CUDA device without a GPU: tensors that say they lie there, and refuse what CUDA would refuse.
 
-The numbers are the CPU's; what is found is code that mixes devices, or reads a tensor's memory without
-copying it back first. An operation on tensors of two devices raises RuntimeError as CUDA's does; a
-scalar, an index and a copy may cross. Memory, streams and speed are not pretended.
+The numbers are the CPU's; what is found is code that mixes devices, or reads a tensor's memory
+without copying it back first. An operation on tensors of two devices raises RuntimeError as CUDA's
+does; a scalar, an index and a copy may cross. Memory, streams and speed are not pretended.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Every analysis on a device of its own: nothing mixed with the CPU, nothing read without a copy."""
+"""Every analysis on another device: nothing mixed with the CPU, nothing read without a copy."""
 
 import numpy as np
 import pytest
