@@ -9,19 +9,20 @@ clean residual stream. Many sets: one pair's sets fill a batch already, and each
 import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from attention_viz.analysis.edits import Edit, Place, Replace, edit_of
-from attention_viz.analysis.one_pass import Candidate, evaluate, in_chunks
+from attention_viz.analysis.edits import Edit, Replace, edit_of
+from attention_viz.analysis.one_pass import Candidate, editor_of, evaluate, in_chunks
 from attention_viz.analysis.question import Asked, ids_of, read_pair
-from attention_viz.models.attention import Attended, Listener, listening
+from attention_viz.models.attention import Listener, listening
 from attention_viz.models.decoder import Run
 from attention_viz.models.loading import LoadedModel
+from attention_viz.models.stretch import cut_run
 from attention_viz.records.ablation import Ablation, AblationKind
 from attention_viz.records.circuits.pairs import TokenPair
 from attention_viz.records.errors import Cancelled
@@ -81,7 +82,7 @@ class _Batch:
     """Pairs that blocks can be called for together."""
 
     asked: dict[int, Asked]  # by index of the pair
-    clean: list[Float[Tensor, "pair pos d_model"]]  # residual stream by layer, and behind the last
+    run: Run  # the clean prompts, in the same order
     edits: dict[int, Edit]
     readings: Readings  # of the clean runs
 
@@ -89,6 +90,16 @@ class _Batch:
     def lead(self) -> Asked:
         """Its run has the arguments that blocks are called with; it counts the device's time."""
         return next(iter(self.asked.values()))
+
+    def stretch(self, members: Sequence[int]) -> Run:
+        """The positions that rows of these pairs must carry."""
+        if not self.lead.decoder.runs_stretches:
+            return self.run
+        position = self.lead.position
+        starts, stops = zip(
+            *(self.edits[index].stretch(position) for index in members), strict=True
+        )
+        return cut_run(self.run, min(starts), max(stops))
 
 
 class ManyPairs:
@@ -183,7 +194,7 @@ class ManyPairs:
             self._run_counterfactuals(asked)
         return _Batch(
             dict(zip(group, asked, strict=True)),
-            whole.residual,
+            whole,
             dict(zip(group, self._edits(asked), strict=True)),
             Readings.of(logits, asked),
         )
@@ -254,7 +265,7 @@ def _evaluate_one(
 def _evaluate_together(
     batch: _Batch, sets: Sequence[HeadSet], members: Sequence[int]
 ) -> Iterator[tuple[list[Row], Readings]]:
-    lead = batch.lead
+    lead, run = batch.lead, batch.stretch(members)
     first = [min(head.layer for head in heads) for heads in sets]
     rows = [(number, index) for number in range(len(sets)) for index in members]
     rows.sort(key=lambda row: first[row[0]])
@@ -262,50 +273,52 @@ def _evaluate_together(
     def work(start: int, stop: int) -> Readings:
         chosen = rows[start:stop]
         climbing = [(index, sets[number], first[number]) for number, index in chosen]
-        logits = _climb(batch, climbing)
+        logits = _climb(batch, run, climbing)
         with lead.turn():
             return Readings.of(logits, [batch.asked[index] for _, index in chosen])
 
     costs = [lead.decoder.layers - first[number] + 1 for number, _ in rows]
-    for start, stop, readings in in_chunks(lead, costs, work):
+    for start, stop, readings in in_chunks(lead, costs, work, run=run):
         yield rows[start:stop], readings
 
 
-def _climb(batch: _Batch, rows: list[tuple[int, HeadSet, int]]) -> Float[Tensor, "row vocabulary"]:
+def _climb(
+    batch: _Batch, run: Run, rows: list[tuple[int, HeadSet, int]]
+) -> Float[Tensor, "row vocabulary"]:
     """Rows (pair, heads, first layer), lowest first, go up the blocks, each joining at its own."""
     lead, decoder = batch.lead, batch.lead.decoder
     places = {index: place for place, index in enumerate(batch.asked)}
-    residual = batch.clean[0][:0]
-    with listening(Listener(output=_editor(batch, rows))):
+    pairs: list[int] = []  # of the rows that have joined, by their place in the batch
+    residual = run.residual[0][:0]
+    with listening(Listener(output=_editor(batch, rows, run.start))):
         for layer in range(rows[0][2], decoder.layers):
             joining = [places[index] for index, _, first in rows if first == layer]
             if joining:
-                residual = torch.cat([residual, batch.clean[layer][joining]])
+                pairs += joining
+                residual = torch.cat([residual, run.residual[layer][joining]])
             with lead.turn():
+                own = _called_for(run, layer, pairs)
                 if layer < decoder.layers - 1:
-                    residual = decoder.call_block(layer, residual, lead.run)
+                    residual = decoder.call_block(layer, residual, own)
                 else:
-                    residual = decoder.call_last_block(residual, lead.run, lead.position)
+                    residual = decoder.call_last_block(residual, own, lead.position - run.start)
     with lead.turn():
         return decoder.read_out(residual)[:, : lead.vocabulary.size]
 
 
-def _editor(batch: _Batch, rows: list[tuple[int, HeadSet, int]]):
-    """(layer, z, attended) → z with the rows' heads edited; rows of the same edit go together."""
-    grouped: dict[int, dict[int, list]] = defaultdict(lambda: defaultdict(list))
+def _called_for(run: Run, layer: int, pairs: list[int]) -> Run:
+    """The run with what lies before each row's stretch: its own pair's keys and values."""
+    if run.earlier is None:
+        return run
+    earlier = list(run.earlier)
+    before = earlier[layer]
+    earlier[layer] = replace(before, key=before.key[pairs], value=before.value[pairs])
+    return replace(run, earlier=earlier)
+
+
+def _editor(batch: _Batch, rows: list[tuple[int, HeadSet, int]], start: int):
+    by_layer = defaultdict(list)
     for row, (index, heads, _) in enumerate(rows):
-        edit = batch.edits[index]
         for head in heads:
-            grouped[head.layer][id(edit)].append((row, head.head, edit))
-
-    def change(
-        layer: int, z: Float[Tensor, "row pos head d_head"], attended: Attended | None
-    ) -> Tensor:
-        for group in grouped[layer].values():
-            edit = group[0][2]
-            at = torch.tensor([row for row, _, _ in group], device=z.device)
-            heads = torch.tensor([head for _, head, _ in group], device=z.device)
-            z[at, :, heads] = edit(Place(layer, at, heads, attended), z[at, :, heads])
-        return z
-
-    return change
+            by_layer[head.layer].append((row, head.head, batch.edits[index]))
+    return editor_of(batch.lead, by_layer, start)

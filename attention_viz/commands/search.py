@@ -35,7 +35,7 @@ def _add_options(parser: ArgumentParser) -> None:
         "--strategy",
         choices=[strategy.value for strategy in Strategy],
         help="; ".join(f"{strategy.value}: {strategy.about}" for strategy in Strategy)
-        + " (default: pairs)",
+        + " (default: guided)",
     )
     parser.add_argument(
         "--budget-seconds", type=options.positive, metavar="X", help="stop after so long"
@@ -75,7 +75,7 @@ def _search_prompt(asker: Asker, args: Namespace) -> SearchResult:
         flip_to,
         args.max_heads,
         ablation,
-        strategy=Strategy(args.strategy or Strategy.PAIRS),
+        strategy=Strategy(args.strategy or Strategy.GUIDED),
         budget_seconds=args.budget_seconds,
         budget_evaluations=args.budget_runs,
         alternatives=5 if args.alternatives is None else args.alternatives,
@@ -120,10 +120,14 @@ def to_text(result: SearchResult | FamilySearchResult) -> str:
             "",
             f"found: {_found(result)}",
             *_others(result),
-            f"{result.evaluations} evaluations in {result.seconds:.2f} s; "
+            f"{result.evaluations} evaluations{_back(result)} in {result.seconds:.2f} s; "
             f"stopped: {result.stopped}",
         ]
     )
+
+
+def _back(result: SearchResult) -> str:
+    return f" and {result.gradients} backward passes" if result.gradients else ""
 
 
 def _found(result: SearchResult) -> str:

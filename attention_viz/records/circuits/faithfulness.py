@@ -11,6 +11,7 @@ from attention_viz.records.circuits.attribution import AttributionRequest
 from attention_viz.records.circuits.circuit import CutRequest
 from attention_viz.records.circuits.edge import EdgeId
 from attention_viz.records.circuits.pairs import PairsRequest
+from attention_viz.records.circuits.replacing import Replacing
 from attention_viz.records.question import Question
 from attention_viz.records.statistics import Interval
 
@@ -28,6 +29,7 @@ class FaithfulnessRequest:
     leave_out: bool = False  # minimality: measure again without each edge
     random_circuits: int = 0  # control: circuits of as many edges, by random scores
     seed: int = 0
+    replacing: Replacing = Replacing()
 
     @property
     def question(self) -> Question:
@@ -78,6 +80,7 @@ class FaithfulnessResult:
     random: RandomCircuits | None
     minimality: tuple[Minimality, ...]
     seconds: float
+    replaced: str = ""  # by what, in full: "zero, position embeddings too"
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,7 @@ class Curve:
     pairs: int
     total: int  # edges of the model that count
     seconds: float
+    replaced: str = ""  # by what, in full
 
 
 @dataclass(frozen=True)
@@ -128,6 +132,7 @@ class CircuitOnlyRequest:
     ablation: AblationKind = AblationKind.RESAMPLE
     keeps_mlps: bool = False
     top: int = 10
+    replacing: Replacing = Replacing()
 
     @property
     def question(self) -> Question:
