@@ -2,8 +2,8 @@
 
 Pairs whose clean prompts have as many tokens share their runs. Few sets: rows of all these pairs go
 up the blocks in one batch, each joining at its first ablated layer as a copy of its own pair's
-clean residual stream. Many sets: one pair's sets fill a batch already, and each pair goes through
-`one_pass` by itself. Both give the same numbers.
+clean residual stream, with the positions that change in any of them. Many sets: one pair's sets
+fill a batch already, and each pair goes through `one_pass` by itself. Both give the same numbers.
 """
 
 import time
