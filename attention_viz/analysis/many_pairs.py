@@ -209,7 +209,8 @@ class ManyPairs:
     def _run_counterfactuals(self, asked: list[Asked]) -> None:
         runs, _ = self._runs([each.read.counterfactual for each in asked])
         whole = Run.joined(runs)
-        whole.residual.clear()  # only z is put into the clean runs
+        for unused in (whole.residual, whole.attended):  # only z is put into the clean runs
+            unused.clear()
         for row, each in enumerate(asked):
             each.counterfactual = whole.row(row)
 
