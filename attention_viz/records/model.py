@@ -43,6 +43,7 @@ class ModelInfo:
     seconds: float  # to load
     engine: str = "one pass"  # or "whole forwards", one per candidate, where blocks can't be called
     checks: tuple[SelfCheck, ...] = ()  # passed when it was loaded; otherwise it was refused
+    notes: tuple[str, ...] = ()  # what else to know of its weights and its vocabulary
 
 
 @dataclass(frozen=True)
