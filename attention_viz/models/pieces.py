@@ -25,7 +25,7 @@ def readable(text: str, piece: str) -> str:
 
     SentencePiece drops blanks at the beginning of what it decodes, and here each piece is one.
     """
-    spaced = piece.replace("▁", " ")
+    spaced = " " if piece == "<0x20>" else piece.replace("▁", " ")
     if spaced.lstrip(" ") == text.lstrip(" ") and spaced != piece:
         return spaced
     return f"⟨{piece}⟩" if "�" in text or not text else text
