@@ -60,7 +60,10 @@ def _tell(name: str, result: ModelInfo | str) -> str:
         ["self-test", "error (relative)"],
         ((check.claim, f"{check.error:.1e}") for check in result.checks),
     )
-    return f"{name}: passed; {result.architecture}, {result.engine}, {result.device}\n{checks}"
+    notes = "".join(f"; {note}" for note in result.notes)
+    return (
+        f"{name}: passed; {result.architecture}, {result.engine}, {result.device}{notes}\n{checks}"
+    )
 
 
 def to_json(
@@ -79,7 +82,7 @@ def _test_json(result: ModelInfo | str | None) -> dict[str, Any]:
         return {}
     if isinstance(result, str):
         return {"passed": False, "reason": result}
-    return {"passed": True, **pick(result, "engine", "device", "checks")}
+    return {"passed": True, **pick(result, "engine", "device", "notes", "checks")}
 
 
 def to_text(catalogue: Catalogue) -> str:
