@@ -1,13 +1,31 @@
 """Fixtures all tests share. Those of the browser live in tests/browser/conftest.py."""
 
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 
 import pytest
 
+from attention_viz.models.cache import VARIABLE
 from attention_viz.models.catalogue import Catalogue
 from attention_viz.models.loading import LoadedModel, load_model
 from attention_viz.records.model import EMBEDDED
 from attention_viz.workbench import Workbench
+
+
+_OWN_CACHE = pytest.StashKey[str]()
+
+
+def pytest_configure(config):
+    """What is unpacked is kept for this run only, and shared by its processes."""
+    if not hasattr(config, "workerinput"):  # they inherit it
+        config.stash[_OWN_CACHE] = os.environ[VARIABLE] = tempfile.mkdtemp(prefix="attention-viz-")
+
+
+def pytest_unconfigure(config):
+    if _OWN_CACHE in config.stash:
+        shutil.rmtree(config.stash[_OWN_CACHE], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -48,7 +48,7 @@ def question(*, needs_prompt: bool = True) -> argparse.ArgumentParser:
         "--model",
         default=EMBEDDED,
         metavar="NAME",
-        help="embedded (default), a hub name or a local folder",
+        help="embedded (default), smollm2, a hub name, a local folder or a GGUF file",
     )
     group.add_argument("--prompt", required=needs_prompt, metavar="TEXT")
     group.add_argument(

@@ -1,9 +1,9 @@
 """Loading a model of the catalogue: safetensors only, no remote code, from a folder or the hub."""
 
 import os
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,9 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
+from attention_viz.models.building import BUILDING
 from attention_viz.models.decoder import Decoder
+from attention_viz.models.gguf import unpacked
 from attention_viz.models.self_test import run_self_test
 from attention_viz.models.streams import Streams
 from attention_viz.models.vocabulary import Vocabulary
@@ -19,10 +21,6 @@ from attention_viz.records.errors import BadInput, ModelUnavailable
 from attention_viz.records.model import ModelEntry, ModelInfo, SelfCheck
 
 Report = Callable[[str], None]
-
-# transformers builds models under settings of the whole process: two built at once leave each
-# other's weights empty ("Cannot copy out of meta tensor").
-_building = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -68,8 +66,7 @@ def load_model(
     if threads is not None:
         torch.set_num_threads(threads)
     target = choose_device(device)
-    folder = Path(entry.source) if entry.is_local else _download(entry, report)
-    with _building:
+    with _folder_of(entry, report) as folder, BUILDING:
         report("reading the tokenizer")
         tokenizer = _read_tokenizer(entry, folder)
         report("reading the weights")
@@ -86,6 +83,16 @@ def load_model(
     checks = run_self_test(decoder)
     info = _describe(entry, decoder, vocabulary, checks, time.perf_counter() - started)
     return LoadedModel.of(info, decoder, vocabulary)
+
+
+@contextmanager
+def _folder_of(entry: ModelEntry, report: Report) -> Iterator[Path]:
+    """The folder a model is read from; of a GGUF file it may be gone afterwards."""
+    if entry.is_gguf:
+        with unpacked(Path(entry.source), expected=entry.sha256, report=report) as folder:
+            yield folder
+    else:
+        yield Path(entry.source) if entry.is_local else _download(entry, report)
 
 
 def choose_device(name: str = "auto") -> torch.device:

@@ -10,9 +10,19 @@ class ModelEntry:
     """A line of the catalogue, fixed when the server starts."""
 
     name: str  # what requests, links and the menu say
-    source: str  # a folder or a hub name; never taken from a browser
+    source: str  # a folder, a GGUF file or a hub name; never taken from a browser
     is_local: bool
     about: str = ""
+    licence: str = ""  # as SPDX names it
+    is_gguf: bool = False  # the source is a file of llama.cpp's format
+    sha256: str | None = None  # of a file that is to be this one and no other
+
+    @property
+    def place(self) -> str:
+        """Where it comes from, in words."""
+        if not self.is_local:
+            return "hub"
+        return "GGUF file" if self.is_gguf else "local folder"
 
 
 @dataclass(frozen=True)

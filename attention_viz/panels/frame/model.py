@@ -46,7 +46,8 @@ def draw_menu(bench: Bench, state: PageState) -> html.Node:
 
 def _option(entry: ModelEntry, bench: Bench, chosen: str) -> html.Node:
     info = bench.status(entry.name).info
-    text = f"{entry.name} · {sizes(info) if info else entry.about}"
+    told = (entry.name, sizes(info) if info else entry.about, entry.licence)
+    text = " · ".join(part for part in told if part)
     return html.Option(text, value=entry.name, selected=entry.name == chosen)
 
 
