@@ -13,7 +13,6 @@ from attention_viz.models.loading import LoadedModel, load_model
 from attention_viz.records.model import EMBEDDED
 from attention_viz.workbench import Workbench
 
-
 _OWN_CACHE = pytest.StashKey[str]()
 
 
