@@ -10,7 +10,8 @@ import pytest
 from attention_viz.models.cache import VARIABLE
 from attention_viz.models.catalogue import Catalogue
 from attention_viz.models.loading import LoadedModel, load_model
-from attention_viz.records.model import EMBEDDED
+from attention_viz.models.packaged import SMOLLM2
+from attention_viz.records.model import EMBEDDED, ModelEntry
 from attention_viz.workbench import Workbench
 
 _OWN_CACHE = pytest.StashKey[str]()
@@ -31,6 +32,23 @@ def pytest_unconfigure(config):
 def embedded_model() -> LoadedModel:
     """The embedded model, loaded once; every workbench gets it without waiting."""
     return load_model(Catalogue.standard().entry(EMBEDDED), device="cpu")
+
+
+@pytest.fixture(scope="session")
+def smollm2() -> LoadedModel:
+    """SmolLM2, unpacked once by all processes of a run and loaded once in each."""
+    return load_model(need_smollm2(), device="cpu")
+
+
+def need_smollm2() -> ModelEntry:
+    """Its line of the catalogue. Skips where it is not installed, and fails where it has to be."""
+    entry = SMOLLM2.entry()
+    if entry is None:
+        note = f"SmolLM2 is not installed: {SMOLLM2.remedy}"
+        if os.environ.get("ATTENTION_VIZ_REQUIRE_BROWSER") == "1":
+            pytest.fail(note, pytrace=False)
+        pytest.skip(note)
+    return entry
 
 
 @pytest.fixture

@@ -64,6 +64,12 @@ def question(*, needs_prompt: bool = True) -> argparse.ArgumentParser:
         help="prepend beginning of text, or not (default: as the model is used to)",
     )
     group.add_argument(
+        "--chat",
+        action=argparse.BooleanOptionalAction,
+        default=_PAGE.chat,
+        help="wrap every prompt in the model's chat template, or not (default)",
+    )
+    group.add_argument(
         "--counterfactual", metavar="TEXT", help="a prompt with the same number of tokens"
     )
     for name, default in (("answer", "the clean top-1"), ("distractor", "the runner-up")):

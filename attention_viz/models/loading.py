@@ -81,7 +81,7 @@ def load_model(
         prepends_bos=bool(decoder.settings.default_prepend_bos),
     )
     checks = run_self_test(decoder)
-    info = _describe(entry, decoder, vocabulary, checks, time.perf_counter() - started)
+    info = _describe(entry, folder, decoder, vocabulary, checks, time.perf_counter() - started)
     return LoadedModel.of(info, decoder, vocabulary)
 
 
@@ -188,8 +188,16 @@ def _usable(hf, implementation: str) -> str:
     return "eager" if hf.config._attn_implementation == "eager" else implementation
 
 
+def _kept(entry: ModelEntry, folder: Path) -> str:
+    """Where other programs find the model; "" for a GGUF file whose weights could not be kept."""
+    if not entry.is_gguf:
+        return entry.source
+    return str(folder) if folder.is_dir() else ""
+
+
 def _describe(
     entry: ModelEntry,
+    folder: Path,
     decoder: Decoder,
     vocabulary: Vocabulary,
     checks: tuple[SelfCheck, ...],
@@ -211,6 +219,8 @@ def _describe(
         prepends_bos=vocabulary.prepends_bos,
         seconds=seconds,
         engine="one pass" if decoder.calls_blocks else "whole forwards",
+        chats=vocabulary.chat is not None,
+        folder=_kept(entry, folder),
         checks=checks,
     )
 

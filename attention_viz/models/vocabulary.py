@@ -3,6 +3,7 @@
 import re
 from functools import cached_property
 
+from attention_viz.models.chat import Chat
 from attention_viz.models.pieces import bytes_of, is_byte, readable
 from attention_viz.records.errors import BadInput
 from attention_viz.records.question import PromptTokens, Question
@@ -20,6 +21,7 @@ class Vocabulary:
         self._tokenizer = tokenizer
         self.size = min(size, len(tokenizer))  # rows beyond the tokenizer are padding
         self.context = context
+        self.chat = Chat.of(tokenizer)
         bos = tokenizer.bos_token_id
         self.bos_id: int | None = tokenizer.eos_token_id if bos is None else bos
         self.prepends_bos = prepends_bos and self.bos_id is not None
@@ -30,10 +32,12 @@ class Vocabulary:
         Raises BadInput: empty prompt, prompt over the context, position out of range,
         counterfactual of another length, an answer or distractor outside the vocabulary.
         """
-        tokens = self.tokenize(question.prompt, question.bos)
+        tokens = self.tokenize(question.prompt, question.bos, chat=question.chat)
         counterfactual = None
         if question.counterfactual is not None:
-            counterfactual = self.tokenize(question.counterfactual, question.bos, "counterfactual")
+            counterfactual = self.tokenize(
+                question.counterfactual, question.bos, "counterfactual", chat=question.chat
+            )
             self._need_same_length(tokens, counterfactual)
         for name in ("answer", "distractor"):
             if getattr(question, name) is not None:
@@ -41,12 +45,17 @@ class Vocabulary:
         position = _resolve_position(question.position, len(tokens))
         return PromptTokens(question, tokens, position, counterfactual)
 
-    def tokenize(self, text: str, bos: bool | None = None, name: str = "prompt") -> Tokens:
-        """The tokens of a text. Raises BadInput where it is empty or longer than the context."""
+    def tokenize(
+        self, text: str, bos: bool | None = None, name: str = "prompt", *, chat: bool = False
+    ) -> Tokens:
+        """The tokens of a text, or of the chat it opens: then the template says how that begins.
+
+        Raises BadInput where it is empty or longer than the context, or there is no template.
+        """
         if not text.strip():
             raise BadInput(f"The {name} is empty.", "Type a sentence to be continued.")
-        ids = self._encode(text)
-        wants_bos = self.prepends_bos if bos is None else bos
+        ids = self._encode_chat(text) if chat else self._encode(text)
+        wants_bos = (self.prepends_bos and not chat) if bos is None else bos
         if wants_bos and self.bos_id is None:
             raise BadInput("This model has no beginning-of-text token.", "Leave out --bos.")
         if wants_bos and (not ids or ids[0] != self.bos_id):
@@ -58,7 +67,7 @@ class Vocabulary:
             )
         items = [self.token(id) for id in ids]
         has_bos = bool(ids) and ids[0] == self.bos_id
-        if has_bos:
+        if has_bos and not chat:
             items[0] = Token(ids[0], BOS_TEXT)
         return Tokens(read_together(items), has_bos)
 
@@ -134,6 +143,12 @@ class Vocabulary:
                 f"'{show(text[error.start])}' is half a character.", "Remove it."
             ) from error
         return self._tokenizer.encode(text, add_special_tokens=False)
+
+    def _encode_chat(self, text: str) -> list[int]:
+        if self.chat is None:
+            raise BadInput("This model has no chat template.", "Ask without one.")
+        self._encode(text)  # says what is wrong with the text itself
+        return self.chat.encode(text)
 
     def need_id(self, id: int, name: str) -> None:
         """Raises BadInput where a token id is outside the vocabulary."""

@@ -52,6 +52,8 @@ class ModelInfo:
     prepends_bos: bool  # TransformerLens' habit for this model
     seconds: float  # to load
     engine: str = "one pass"  # or "whole forwards", one per candidate, where blocks can't be called
+    chats: bool = False  # its tokenizer has a chat template
+    folder: str = ""  # where other programs can load it, or its name on the hub; "": nowhere
     checks: tuple[SelfCheck, ...] = ()  # passed when it was loaded; otherwise it was refused
 
 
