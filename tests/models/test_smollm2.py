@@ -7,6 +7,7 @@ from attention_viz.models import packaged
 from attention_viz.models.catalogue import Catalogue
 from attention_viz.records.errors import BadInput
 from attention_viz.records.question import Question
+from attention_viz.records.tokens import unshow
 
 MARY = "When Mary and John went to the store, John gave a drink to"
 
@@ -75,7 +76,7 @@ def test_every_token_is_found_by_its_label_and_reads_as_it_is_written(vocabulary
     """Blanks and line ends are each shown; what is no whole character is shown as bytes."""
     for id in range(vocabulary.size):
         token = vocabulary.token(id)
-        assert vocabulary.find(token.alone) == id, token
+        assert vocabulary.find(unshow(token.alone)) == id, token
         if token.raw is None and id > 16:
             decoded = vocabulary._tokenizer.decode([id], clean_up_tokenization_spaces=False)
             assert token.text == decoded
