@@ -27,7 +27,8 @@ from attention_viz.analysis.edits import Edit, Place
 from attention_viz.analysis.question import Asked
 from attention_viz.models.attention import Attended, Listener, listening
 from attention_viz.models.decoder import Run
-from attention_viz.records.errors import AttentionVizError
+from attention_viz.models.finite import is_finite, need_finite
+from attention_viz.records.errors import AttentionVizError, BadInput
 from attention_viz.records.ids import HeadId
 
 T = TypeVar("T")
@@ -57,7 +58,7 @@ def evaluate(
 
     Yields (indices into `candidates`, measured), each candidate once. `budget` is in bytes;
     default: the model's own (`--memory`), else half of the device's free memory. Raises
-    AttentionVizError where not even one candidate fits.
+    AttentionVizError where not even one candidate fits, and BadInput for NaN or inf in one's run.
     """
     layers = asked.decoder.layers
     first = [candidate.first_layer(layers) for candidate in candidates]
@@ -67,7 +68,9 @@ def evaluate(
         chosen = order[start:stop]
         logits = _climb(asked, [candidates[i] for i in chosen], [first[i] for i in chosen])
         with asked.turn():
-            return measure(logits)
+            if is_finite(logits):
+                return measure(logits)
+        raise _overflow(asked, [candidates[i] for i in chosen], logits)
 
     costs = [layers - first[i] + 1 for i in order]
     for start, stop, measured in in_chunks(asked, costs, work, budget=budget):
@@ -117,10 +120,14 @@ def climb(
     """
     asked.decoder.need_blocks("This measurement")
     if layer == asked.decoder.layers:
-        return _read_out(asked, residual[:, asked.position])
-    for each in range(layer, asked.decoder.layers - 1):
-        residual = _call(asked, each, residual)
-    return _read_out(asked, _call_last(asked, residual))
+        final = residual[:, asked.position]
+    else:
+        for each in range(layer, asked.decoder.layers - 1):
+            residual = _call(asked, each, residual)
+        final = _call_last(asked, residual)
+    logits = _read_out(asked, final)
+    need_finite(logits, f"There is no answer: the run patched before layer {layer}")
+    return logits
 
 
 def run_ablated(
@@ -133,6 +140,20 @@ def run_ablated(
     change = _editor(asked, by_layer)
     with asked.turn():
         return asked.decoder.run(asked.ids, patterns=patterns, edit=change)
+
+
+def _overflow(asked: Asked, candidates: list[Candidate], logits: Tensor) -> BadInput:
+    """What went wrong in the first row that is not finite: it is run again, to say where."""
+    row = next(i for i, each in enumerate(logits) if not is_finite(each))
+    heads = ", ".join(map(str, candidates[row].heads)) or "no head"
+    try:
+        run_ablated(asked, candidates[row].heads, candidates[row].edit)
+    except BadInput as error:
+        return BadInput(f"With {heads} ablated: {error.message}", error.remedy)
+    return BadInput(
+        f"With {heads} ablated the logits at position {asked.position} are not finite.",
+        "Ask another prompt, or a smaller scale.",
+    )
 
 
 def _climb(

@@ -66,6 +66,12 @@ def _read_entry(text: str, taken: set[str]) -> ModelEntry:
                 "like gpt2.",
             )
         return ModelEntry(text, text, False, "from the hub when first chosen")
+    if not (folder / "config.json").is_file() and (folder / "adapter_config.json").is_file():
+        raise BadInput(
+            f"The folder {text!r} holds an adapter without its model (adapter_config.json).",
+            "Merge it into its model, model.merge_and_unload().save_pretrained(FOLDER), and give "
+            "that folder.",
+        )
     if not (folder / "config.json").is_file():
         raise BadInput(
             f"The folder {text!r} holds no model (no config.json).",

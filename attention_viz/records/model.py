@@ -55,6 +55,7 @@ class ModelInfo:
     chats: bool = False  # its tokenizer has a chat template
     folder: str = ""  # where other programs can load it, or its name on the hub; "": nowhere
     checks: tuple[SelfCheck, ...] = ()  # passed when it was loaded; otherwise it was refused
+    notes: tuple[str, ...] = ()  # what else to know of its weights and its vocabulary
 
 
 @dataclass(frozen=True)

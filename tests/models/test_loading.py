@@ -73,7 +73,7 @@ def test_a_missing_tokenizer_is_said(folder):
 
 def test_broken_weights_and_strange_architectures_are_said(folder):
     (folder / "model.safetensors").write_bytes(b"nonsense")
-    with pytest.raises(ModelUnavailable, match="can't be loaded"):
+    with pytest.raises(ModelUnavailable, match="'model.safetensors' of 'mine' can't be read"):
         load(folder)
     config = json.loads((folder / "config.json").read_text())
     config |= {"model_type": "nothing-known", "auto_map": {"AutoModelForCausalLM": "evil.Model"}}

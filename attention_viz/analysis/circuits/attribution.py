@@ -24,6 +24,7 @@ from attention_viz.analysis.circuits.pair_batches import (
 from attention_viz.analysis.circuits.pairs import read_pairs
 from attention_viz.analysis.circuits.path_patching import patch_all
 from attention_viz.models.decoder import Run
+from attention_viz.models.finite import need_finite
 from attention_viz.models.loading import LoadedModel
 from attention_viz.models.streams import Backward, writers_of
 from attention_viz.records.ablation import AblationKind
@@ -61,6 +62,7 @@ def attribute_edges(
     for batch, found, clean, replaced in _score_batches(model, request, pairs, pace):
         scores += found.to("cpu", torch.float64)
         metrics[:, batch.indices] = clean.cpu(), replaced.cpu()
+    need_finite(scores, "What this method gives for the edges")
     clean, replaced = metrics.mean(1)
     return Attribution(
         request=request,
@@ -102,6 +104,7 @@ def attribute_positions(
             for rows, part in _by_reader(model, delta, backward, by_position=True):
                 scores[:, : part.shape[1], rows] += part.to("cpu", torch.float64)
         pace.report(batch.indices[0] + 1, len(pairs.pairs))
+    need_finite(scores, "What this method gives for the edges")
     means = np.where(graph.edges, scores.numpy() / len(pairs.pairs), np.nan)
     return EdgePositions(request, means)
 

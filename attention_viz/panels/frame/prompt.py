@@ -78,7 +78,7 @@ def _text_box(name: str, hint: str) -> html.Node:
 
 def check_prompt(bench: Bench, state: PageState) -> None:
     """Raises BadInput for a question the model can't read; lets it pass while it is loaded."""
-    if not state.prompt.strip():
+    if not state.prompt:
         raise BadInput("The prompt is empty.", "Type a few words, or take one of the examples.")
     check(state)
     try:
