@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import pytest
 
@@ -13,6 +14,16 @@ from attention_viz.models.loading import LoadedModel, load_model
 from attention_viz.models.packaged import SMOLLM2
 from attention_viz.records.model import EMBEDDED, ModelEntry
 from attention_viz.workbench import Workbench
+from tests.pretended_device import pretending
+
+
+def pytest_addoption(parser) -> None:
+    parser.addoption(
+        "--device",
+        default="cpu",
+        help="where the analyses' models lie: cpu, cuda …, or pretended, a CUDA without a GPU",
+    )
+
 
 _OWN_CACHE = pytest.StashKey[str]()
 
@@ -29,9 +40,17 @@ def pytest_unconfigure(config):
 
 
 @pytest.fixture(scope="session")
-def embedded_model() -> LoadedModel:
+def device(request) -> Iterator[str]:
+    """The device that was asked for on the command line."""
+    name = request.config.getoption("--device")
+    with pretending() if name == "pretended" else nullcontext(name) as device:
+        yield device
+
+
+@pytest.fixture(scope="session")
+def embedded_model(device) -> LoadedModel:
     """The embedded model, loaded once; every workbench gets it without waiting."""
-    return load_model(Catalogue.standard().entry(EMBEDDED), device="cpu")
+    return load_model(Catalogue.standard().entry(EMBEDDED), device=device)
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ _PAGE = PageState()
 
 
 def machine() -> argparse.ArgumentParser:
-    """--device, --threads, --memory."""
+    """--device, --threads, --memory, --padding."""
     parent = argparse.ArgumentParser(add_help=False)
     group = parent.add_argument_group("machine")
     group.add_argument(
@@ -29,6 +29,13 @@ def machine() -> argparse.ArgumentParser:
         type=positive,
         metavar="GIB",
         help="most memory a batch of runs may take (default: half of what is free)",
+    )
+    group.add_argument(
+        "--padding",
+        choices=("drop", "keep"),
+        default="drop",
+        help="whether rows of the unembedding that no token has count in the softmax, as they do "
+        "in the model's own (default: drop)",
     )
     return parent
 

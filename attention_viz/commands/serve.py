@@ -40,7 +40,11 @@ def run(args: Namespace) -> int:
     catalogue = Catalogue.standard(args.model)
     listener = bind(args.host, args.port)
     workbench = Workbench(
-        catalogue, args.device, args.threads, memory=options.in_bytes(args.memory)
+        catalogue,
+        args.device,
+        args.threads,
+        memory=options.in_bytes(args.memory),
+        padding=args.padding,
     )
     server = _make_server(workbench, listener)
     _announce(args.host, listener.getsockname()[1])

@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -15,7 +15,8 @@ from attention_viz.models.building import BUILDING
 from attention_viz.models.decoder import Decoder
 from attention_viz.models.folder import ModelFolder, in_a_line, read_folder
 from attention_viz.models.gguf import unpacked
-from attention_viz.models.self_test import run_self_test
+from attention_viz.models.positions import position_embeddings
+from attention_viz.models.self_test import capabilities_of, run_self_test
 from attention_viz.models.streams import Streams
 from attention_viz.models.vocabulary import Vocabulary
 from attention_viz.models.weights import Plan, build, plan_for
@@ -41,6 +42,12 @@ class LoadedModel:
             readers: Streams | BadInput = Streams(decoder)
         except BadInput as error:
             readers = error
+        writes = decoder.writes
+        info = replace(
+            info,
+            capabilities=capabilities_of(decoder, readers),
+            convention="" if isinstance(writes, BadInput) else writes.convention,
+        )
         return cls(info, decoder, vocabulary, readers)
 
     @property
@@ -222,7 +229,7 @@ def _describe(
         heads=decoder.heads,
         key_value_heads=decoder.key_value_heads,
         d_model=decoder.d_model,
-        d_head=decoder.output_weights(0).shape[1],
+        d_head=decoder.d_head,
         vocabulary=vocabulary.size,
         context=vocabulary.context,
         parameters=sum(weight.numel() for weight in decoder.hf.parameters()),
@@ -233,6 +240,7 @@ def _describe(
         engine="one pass" if decoder.calls_blocks else "whole forwards",
         chats=vocabulary.chat is not None,
         folder=_kept(entry, place),
+        adds_positions=position_embeddings(decoder, 2) is not None,
         checks=checks,
         notes=notes,
     )

@@ -93,6 +93,7 @@ def build(plan: Plan, dtype: torch.dtype) -> nn.Module:
         ) from error
     _need_all_weights(folder, family, told)
     _need_finite(folder, model)
+    model.config._name_or_path = str(folder.path)  # as where it was loaded from, it loads nothing
     return model
 
 

@@ -34,6 +34,14 @@ class SelfCheck:
 
 
 @dataclass(frozen=True)
+class Capability:
+    """A part of the measurements, and whether the self-test found it right in a model."""
+
+    name: str  # "ablation", "lens", "maps", "contributions", "edges"
+    reason: str = ""  # why it is refused; "": right
+
+
+@dataclass(frozen=True)
 class ModelInfo:
     """Sizes of a loaded model."""
 
@@ -54,7 +62,11 @@ class ModelInfo:
     engine: str = "one pass"  # or "whole forwards", one per candidate, where blocks can't be called
     chats: bool = False  # its tokenizer has a chat template
     folder: str = ""  # where other programs can load it, or its name on the hub; "": nowhere
+    # whether position embeddings are added to the tokens' (GPT-2), which edges can keep or replace
+    adds_positions: bool = False
     checks: tuple[SelfCheck, ...] = ()  # passed when it was loaded; otherwise it was refused
+    capabilities: tuple[Capability, ...] = ()
+    convention: str = ""  # how head results count, where that has to be said beside scores
     notes: tuple[str, ...] = ()  # what else to know of its weights and its vocabulary
 
 

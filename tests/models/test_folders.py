@@ -31,7 +31,7 @@ from attention_viz.models.catalogue import Catalogue
 from attention_viz.models.loading import load_model
 from attention_viz.records.errors import BadInput, ModelUnavailable
 from attention_viz.records.model import ModelEntry
-from tests.models_for_tests import WORDS, save_random_model, tokenizer_of_words
+from tests.models_for_tests import WORDS, random_tokenizer, save_random_model
 
 IDS = torch.arange(1, 12)[None]
 LAYER = "model.layers.1.mlp.up_proj.weight"
@@ -77,7 +77,7 @@ def spoil(folder, change):
 
 def save(model, folder) -> Path:
     model.save_pretrained(folder)
-    tokenizer_of_words().save_pretrained(folder)
+    random_tokenizer().save_pretrained(folder)
     return folder
 
 

@@ -90,7 +90,7 @@ def facts(info: ModelInfo) -> str:
         f"{info.architecture}, {info.dtype} on {info.device}; d_model {info.d_model}, "
         f"d_head {info.d_head}, {info.key_value_heads} key/value heads, vocabulary "
         f"{info.vocabulary}, context {info.context} tokens, beginning of text {bos}; "
-        f"loaded in {info.seconds:.1f} s"
+        f"loaded in {info.seconds:.1f} s" + "".join(f"; {note}" for note in info.notes)
     )
 
 
