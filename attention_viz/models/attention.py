@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -112,6 +112,19 @@ def listening(listener: Listener) -> Iterator[None]:
         yield
     finally:
         _listener.reset(token)
+
+
+@contextmanager
+def adding(inputs: Callable) -> Iterator[None]:
+    """Let `inputs` act too, after whoever is listening already, in this thread meanwhile."""
+    listener = _listener.get() or Listener()
+    first = listener.inputs
+
+    def both(layer: int, *slots: Tensor):
+        return inputs(layer, *(slots if first is None else first(layer, *slots)))
+
+    with listening(replace(listener, inputs=both)):
+        yield
 
 
 def use_our_attention(hf, implementation: str) -> None:

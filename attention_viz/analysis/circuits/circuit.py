@@ -81,13 +81,19 @@ def _patch_of(asked: Asked, ablation: Ablation) -> tuple[Edit, str]:
 
 def _changes(asked: Asked, heads: Sequence[HeadId], patch: Edit) -> Changes:
     """How the patch changes what the heads write; other writers stay."""
-    graph = asked.model.streams.graph
+    graph, writes = asked.model.streams.graph, asked.decoder.need_writes()
     clean = asked.run.residual[0][0]
     changes = clean.new_zeros(len(graph.writers), *clean.shape)
     for head in heads:
-        change = _patched(asked, head, patch) - asked.run.z[head.layer][0, :, head.head]
-        row = graph.writers.index(str(head))
-        changes[row] = change @ asked.decoder.output_weights(head.layer)[head.head]
+        z, row = asked.run.z[head.layer], graph.writers.index(str(head))
+        new, at = z.clone(), z
+        new[0, :, head.head] = _patched(asked, head, patch)
+        if asked.read.counterfactual is not None:
+            at = asked.counterfactual.z[head.layer]  # a result counts as in the run it comes from
+        before = writes.head_results(head.layer, z)[0, head.head]
+        after = writes.head_results(head.layer, new, at=at)[0, head.head]
+        stays = (new == z).all(-1).all(-1)[0, :, None]
+        changes[row] = (after - before).masked_fill(stays, 0)
     return changes
 
 
@@ -109,7 +115,7 @@ def _edges(asked: Asked, heads: Sequence[HeadId], patch: Edit):
     effects: dict[EdgeId, float] = {}
     with torch.no_grad(), asked.turn():
         changes = _changes(asked, heads, patch)
-    for chunk, found in patch_edges(asked, edges, changes):
+    for chunk, found in patch_edges(asked, edges, changes, first=patch.first):
         effects |= zip(chunk, found, strict=True)
         asked.pace.report(len(effects), len(edges))
     for edge in edges:

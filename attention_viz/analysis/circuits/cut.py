@@ -16,7 +16,7 @@ from attention_viz.analysis.circuits.attribution import attribute_edges
 from attention_viz.analysis.circuits.mib import cut_top
 from attention_viz.analysis.circuits.pair_batches import PairBatch, Replacement, replacing_label
 from attention_viz.analysis.circuits.pairs import known_pairs
-from attention_viz.analysis.circuits.path_patching import changes_of, patch_edges
+from attention_viz.analysis.circuits.path_patching import changes_of, first_change, patch_edges
 from attention_viz.analysis.circuits.ranking import rank_edges, take
 from attention_viz.analysis.contributions import direct_contributions
 from attention_viz.analysis.metrics import read_metric
@@ -183,7 +183,8 @@ def patch_over_pairs(
         clean += read_metric(asked, Metric.LOGIT_DIFF, asked.logits[None]).item()
         batch = PairBatch.of(pairs.pairs, [number], model.decoder.device)
         changes = changes_of(asked, batch, replacement)
-        for chunk, effects in patch_edges(asked, edges, changes):
+        first = first_change(asked, replacement)
+        for chunk, effects in patch_edges(asked, edges, changes, first=first):
             for edge, effect in zip(chunk, effects, strict=True):
                 sums[edge] += effect
             done += len(chunk)
