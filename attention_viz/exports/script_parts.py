@@ -241,7 +241,9 @@ def writers_of(prompt):
 POSITIONS_STAY = """
 def kept_of(prompt):
     # Position embeddings, which stay: of the input only the token embedding is replaced.
-    return model.pos_embed.weight[: ids_of(prompt).shape[1]]
+    with torch.no_grad():
+        _, cache = model.run_with_cache(ids_of(prompt))
+    return cache["hook_pos_embed"]
 """
 
 NOTHING_STAYS = """
