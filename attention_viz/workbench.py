@@ -32,6 +32,7 @@ from attention_viz.records.circuits.mib import MibRequest
 from attention_viz.records.circuits.node import NodeRequest
 from attention_viz.records.circuits.pairs import PairsRequest
 from attention_viz.records.circuits.roles import RolesRequest
+from attention_viz.records.duration import DurationRequest
 from attention_viz.records.errors import (
     AttentionVizError,
     BadInput,
@@ -63,6 +64,7 @@ REGISTRY: dict[type, str] = {
     SweepRequest: "attention_viz.analysis.sweep:sweep_heads",
     SearchRequest: "attention_viz.analysis.search:search_heads",
     EstimateRequest: "attention_viz.analysis.search:estimate_search",
+    DurationRequest: "attention_viz.analysis.duration:estimate_duration",
     AgreementRequest: "attention_viz.analysis.looks.agreement:compare_kinds",
     ControlRequest: "attention_viz.analysis.looks.control:compare_with_random_sets",
     CostRequest: "attention_viz.analysis.looks.cost:cost_to_flip",

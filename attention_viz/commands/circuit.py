@@ -29,6 +29,7 @@ from attention_viz.records.circuits.mib import MibRequest
 from attention_viz.records.circuits.pair_file import parse_numbered_pairs
 from attention_viz.records.circuits.pairs import BadPair, PairSet, PairsRequest
 from attention_viz.records.circuits.replacing import Replacing
+from attention_viz.records.circuits.roles import RolesRequest
 from attention_viz.records.errors import BadInput
 from attention_viz.records.question import Question
 
@@ -38,7 +39,15 @@ def _ask(asker: Asker, args: Namespace) -> MeasuredCircuit:
     way = circuit_options.settle(args, imported)
     for file in args.out:
         circuit_options.check_file(Path(file))
-    return _WAYS[way](asker, args, imported)
+    found = _WAYS[way](asker, args, imported)
+    return found if args.no_roles else _with_roles(asker, found)
+
+
+def _with_roles(asker: Asker, found: MeasuredCircuit) -> MeasuredCircuit:
+    """Last of all: nothing else waits for them."""
+    asker.tell("roles of the heads")
+    roles = asker.measure(RolesRequest(found.circuit.about))
+    return replace(found, circuit=found.circuit.with_roles(roles), roles=roles)
 
 
 def _measure_heads(

@@ -21,6 +21,7 @@ from attention_viz.records.circuits.faithfulness import Curve, Faithfulness, Fai
 from attention_viz.records.circuits.fit import tell_widened
 from attention_viz.records.circuits.mib import MibCurve
 from attention_viz.records.circuits.pairs import BadPair, PairSet
+from attention_viz.records.circuits.roles import HeadRoles
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,19 @@ class MeasuredCircuit:
     faithfulness: FaithfulnessResult | None = None
     curve: Curve | None = None
     mib: MibCurve | None = None
+    roles: HeadRoles | None = None  # those of `circuit` are joined
 
     @property
     def seconds(self) -> float:
         """Of all measurements together."""
-        parts = (self.circuit, self.attribution, self.faithfulness, self.curve, self.mib)
+        parts = (
+            self.circuit,
+            self.attribution,
+            self.faithfulness,
+            self.curve,
+            self.mib,
+            self.roles,
+        )
         return sum(part.seconds for part in parts if part is not None)
 
 

@@ -18,6 +18,7 @@ from attention_viz.analysis.sweep import all_heads
 from attention_viz.models.loading import load_model
 from attention_viz.records.attention import AttentionRequest
 from attention_viz.records.circuits.roles import HeadRole, Role, RolesRequest
+from attention_viz.records.errors import BadInput
 from attention_viz.records.ids import HeadId, parse_heads
 from attention_viz.records.model import EMBEDDED, ModelEntry
 from attention_viz.records.question import Question
@@ -345,7 +346,7 @@ def test_what_an_architecture_does_not_give_is_not_measured(load, ask_about, mon
         assert all(score(head, role) is None for head in found.roles)
     measured = [score(head, Role.BACKUP) is not None for head in found.roles]
     assert sum(measured) == len(measured) - 3  # the strongest were ablated
-    monkeypatch.setattr(load("llama").decoder, "writes_to_stream", False)
+    monkeypatch.setattr(load("llama").decoder, "_writes", BadInput("No sums.", "Choose another."))
     normed = head_roles(load("llama"), RolesRequest(ask_about("llama", **PRESENT)))
     for role in (Role.NAME_MOVER, Role.S_INHIBITION, Role.BACKUP):
         assert all(score(head, role) is None for head in normed.roles)

@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from attention_viz.analysis.circuits.changing import Changing, replaced_writers
 from attention_viz.analysis.circuits.pair_batches import (
     PairBatch,
     Replacement,
@@ -43,6 +44,8 @@ from attention_viz.records.pace import Pace
 
 MOST_STEPS = 100
 TURN_TOKENS = 4e8  # parameters × tokens that one turn's gradients may take; about 250 ms on 2 cores
+# A stretch needs a clean run first: it pays where it leaves out a quarter of the positions or more.
+MOST_CHANGING = 0.75
 
 Scores = Float[Tensor, "writer reader"]
 
@@ -99,9 +102,10 @@ def attribute_positions(
     replacement = Replacement.of(model, pairs, asked.ablation, pace, asked.replacing)
     for batch in batches_of(pairs, model.decoder.device, 1):
         with pace.turn():
-            delta, backward, _ = _gradients(model, asked, batch, replacement)
+            delta, backward, _, start = _gradients(model, asked, batch, replacement)
             for rows, part in _by_reader(model, delta, backward, by_position=True):
-                scores[:, : part.shape[1], rows] += part.to("cpu", torch.float64)
+                at = slice(start, start + len(part))
+                scores[at, : part.shape[1], rows] += part.to("cpu", torch.float64)
         pace.report(batch.indices[0] + 1, len(pairs.pairs))
     means = np.where(graph.edges, scores.numpy() / len(pairs.pairs), np.nan)
     return EdgePositions(request, means)
@@ -140,7 +144,7 @@ def _score_batches(
     done = 0
     for batch in batches_of(pairs, model.decoder.device, _pairs_per_turn(model, request, pairs)):
         with pace.turn():
-            delta, backward, metrics = _gradients(model, request, batch, replacement)
+            delta, backward, metrics, _ = _gradients(model, request, batch, replacement)
             graph = model.streams.graph
             scores = torch.zeros(len(graph.writers), len(graph.readers)).to(delta)
             for rows, part in _by_reader(model, delta, backward):
@@ -158,28 +162,35 @@ def _pairs_per_turn(model: LoadedModel, request: AttributionRequest, pairs: Pair
 
 def _gradients(
     model: LoadedModel, request: AttributionRequest, batch: PairBatch, replacement: Replacement
-) -> tuple[Written, Backward, tuple[Tensor, Tensor]]:
-    """Change of every writer, the gradients it meets, and the metrics (clean, replaced)."""
+) -> tuple[Written, Backward, tuple[Tensor, Tensor], int]:
+    """Change of every writer, the gradients it meets, and the metrics (clean, replaced).
+
+    All at the positions that can change; last, the first of them.
+    """
     decoder, streams = model.decoder, model.streams
-    replaced = replacement.writers(batch)
+    part = Changing.of(decoder, batch, request.ablation, most=MOST_CHANGING)
+    replaced = replaced_writers(replacement, part)
     if request.method is Method.EAP_IG:
         shares = request.points.shares(request.steps)
-        backward, clean = _integrate(model, shares, batch, replaced)
+        backward, clean = _integrate(model, shares, part, replaced)
     elif request.direction is Direction.NOISE:
-        backward = streams.backward(batch.clean, batch.metric(decoder))
+        backward = streams.backward(batch.clean, part.metric, stretch=part.stretch)
         clean = writers_of(decoder, backward.run)
     else:
-        backward = streams.backward(batch.counterfactual, batch.metric(decoder))
-        clean = writers_of(decoder, decoder.run(batch.clean))
+        ids = batch.counterfactual
+        backward = streams.backward(ids, part.metric, stretch=part.replaced_stretch)
+        clean = writers_of(decoder, part.clean)
     sign = 1 if request.direction is Direction.NOISE else -1
     with torch.no_grad():
-        metric = batch.metric(decoder)
-        metrics = (metric(stream_of(decoder, clean)), metric(stream_of(decoder, replaced)))
-    return sign * (replaced - clean), backward, metrics
+        metrics = (
+            part.metric(stream_of(decoder, clean)),
+            part.metric(stream_of(decoder, replaced)),
+        )
+    return sign * (replaced - clean), backward, metrics, part.start
 
 
 def _integrate(
-    model: LoadedModel, shares: tuple[float, ...], batch: PairBatch, replaced: Written
+    model: LoadedModel, shares: tuple[float, ...], part: Changing, replaced: Written
 ) -> tuple[Backward, Written]:
     """Gradients on the way from the counterfactual's input to the clean one, and clean writers.
 
@@ -187,12 +198,15 @@ def _integrate(
     """
     decoder, steps = model.decoder, len(shares)
     ways = torch.tensor(shares, dtype=torch.float64).to(replaced)[:, None, None]
-    start, stop = replaced[:, 0], decoder.embed(batch.clean)
+    start = replaced[:, 0]
+    stop = decoder.embed(part.batch.clean)[:, part.start : part.stop]
     embeddings = (start[:, None] + ways * (stop - start)[:, None]).flatten(0, 1)
-    ids = batch.clean.repeat_interleave(steps, 0)
-    backward = model.streams.backward(ids, batch.metric(decoder, steps), embeddings=embeddings)
+    ids = part.batch.clean.repeat_interleave(steps, 0)
+    backward = model.streams.backward(
+        ids, part.repeated(steps), embeddings=embeddings, stretch=part.stretch
+    )
     if shares[-1] != 1:
-        return backward, writers_of(decoder, decoder.run(batch.clean))
+        return backward, writers_of(decoder, part.clean)
     own = Run(
         residual=[each[steps - 1 :: steps] for each in backward.run.residual],
         z=[each[steps - 1 :: steps] for each in backward.run.z],

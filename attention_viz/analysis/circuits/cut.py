@@ -5,24 +5,22 @@ is already in the circuit. Top: the greatest |scores| anywhere. Either way edges
 from the input to the logits are dropped.
 """
 
-import heapq
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 from attention_viz.analysis.circuits.attribution import attribute_edges
 from attention_viz.analysis.circuits.mib import cut_top
 from attention_viz.analysis.circuits.pair_batches import PairBatch, Replacement, replacing_label
 from attention_viz.analysis.circuits.pairs import read_pairs
-from attention_viz.analysis.circuits.path_patching import changes_of, patch_edges
-from attention_viz.analysis.circuits.pruning import columns_of, prune
+from attention_viz.analysis.circuits.path_patching import changes_of, first_change, patch_edges
+from attention_viz.analysis.circuits.ranking import rank_edges, take
 from attention_viz.analysis.contributions import direct_contributions
 from attention_viz.analysis.metrics import read_metric
 from attention_viz.analysis.question import ask_pair
-from attention_viz.analysis.roles.roles import head_roles
 from attention_viz.models.loading import LoadedModel
 from attention_viz.records.ablation import AblationKind
 from attention_viz.records.circuits.attribution import Attribution, AttributionRequest, Direction
@@ -40,7 +38,6 @@ from attention_viz.records.circuits.fit import fit_edges
 from attention_viz.records.circuits.graph import Graph
 from attention_viz.records.circuits.pairs import PairSet
 from attention_viz.records.circuits.replacing import Replacing
-from attention_viz.records.circuits.roles import HeadRoles, RolesRequest
 from attention_viz.records.errors import BadInput
 from attention_viz.records.ids import HeadId
 from attention_viz.records.metrics import Metric
@@ -163,62 +160,6 @@ def cut_scores(
     return take(graph, rank_edges(graph, scores, way, with_mlps=with_mlps), size)
 
 
-def rank_edges(
-    graph: Graph,
-    scores: Float[np.ndarray, "writer reader"],
-    way: Cut,
-    *,
-    with_mlps: bool = True,
-) -> Int[np.ndarray, " edge"]:
-    """Edges (flat indices of the score matrix) in the order in which a circuit takes them."""
-    allowed = graph.edges if with_mlps else graph.edges & ~graph.touches_mlp()
-    strength = np.where(allowed, np.abs(np.nan_to_num(scores)), -1.0)
-    if way is Cut.GREEDY:
-        return _greedy(graph, strength)
-    return np.argsort(-strength, axis=None, kind="stable")[: int(allowed.sum())]
-
-
-def take(graph: Graph, ranked: Int[np.ndarray, " edge"], size: int) -> Mask:
-    """As many edges from the front as leave at most `size` when dead ends are pruned."""
-
-    def pruned(count: int) -> Mask:
-        mask = np.zeros(graph.edges.shape, dtype=bool)
-        mask.flat[ranked[:count]] = True
-        return prune(graph, mask)
-
-    low, step = min(size, len(ranked)), 1  # so many always fit; more edges never prune to fewer
-    while low + step <= len(ranked) and pruned(low + step).sum() <= size:
-        low, step = low + step, 2 * step
-    while step > 1:
-        step //= 2
-        if low + step <= len(ranked) and pruned(low + step).sum() <= size:
-            low += step
-    return pruned(low)
-
-
-def _greedy(graph: Graph, strength: Float[np.ndarray, "writer reader"]) -> Int[np.ndarray, " edge"]:
-    readers = columns_of(graph)
-    width = strength.shape[1]
-    order: list[int] = []
-    waiting: list[tuple[float, int]] = []
-    there = set()
-
-    def add(node: str) -> None:
-        for reader in readers[node]:
-            if reader not in there:
-                there.add(reader)
-                for writer in np.flatnonzero(strength[:, reader] >= 0).tolist():
-                    index = writer * width + reader
-                    heapq.heappush(waiting, (-strength[writer, reader], index))
-
-    add(OUTPUT)
-    while waiting:
-        _, index = heapq.heappop(waiting)
-        order.append(index)
-        add(graph.writers[index // width])
-    return np.array(order)
-
-
 def edges_of(graph: Graph, mask: Mask) -> list[EdgeId]:
     """The edges of a mask, reader by reader."""
     readers, writers = mask.T.nonzero()
@@ -242,7 +183,8 @@ def patch_over_pairs(
         clean += read_metric(asked, Metric.LOGIT_DIFF, asked.logits[None]).item()
         batch = PairBatch.of(pairs.pairs, [number], model.decoder.device)
         changes = changes_of(asked, batch, replacement)
-        for chunk, effects in patch_edges(asked, edges, changes):
+        first = first_change(asked, replacement)
+        for chunk, effects in patch_edges(asked, edges, changes, first=first):
             for edge, effect in zip(chunk, effects, strict=True):
                 sums[edge] += effect
             done += len(chunk)
@@ -259,13 +201,11 @@ def _circuit(
     baseline: float,
     pace: Pace,
 ) -> Circuit:
-    """Edges and the nodes they join; roles are measured on the first pair."""
+    """Edges and the nodes they join."""
     graph, first = model.streams.graph, pairs.pairs[0]
     contributions: tuple[Contribution, ...] = ()
     if len(pairs.pairs) == 1:
         contributions = direct_contributions(ask_pair(model, request.question, first, pace))
-    roles = RolesRequest(question_of(pairs))
-    found = pace.recall(roles, lambda: head_roles(model, roles, pace))
     drawn = tuple(_drawn(graph, edges))
     return Circuit(
         request=request,
@@ -275,7 +215,7 @@ def _circuit(
         distractor=first.distractor,
         baseline=baseline,
         ablated=None,
-        nodes=tuple(_nodes(graph, drawn, contributions, found, pairs)),
+        nodes=tuple(_nodes(graph, drawn, contributions, pairs)),
         edges=drawn,
         contributions=contributions,
         patched_with=_patched_with(model, request),
@@ -283,6 +223,7 @@ def _circuit(
         seconds=0.0,
         pairs=len(pairs.pairs),
         graph=graph,
+        about=question_of(pairs),
     )
 
 
@@ -318,7 +259,6 @@ def _nodes(
     graph: Graph,
     edges: Sequence[CircuitEdge],
     contributions: Sequence[Contribution],
-    roles: HeadRoles,
     pairs: PairSet,
 ) -> Iterator[CircuitNode]:
     """Everything an edge touches, from the input to the output."""
@@ -331,9 +271,7 @@ def _nodes(
             label = f"{name[:-3]} MLP"
             yield CircuitNode(name, "mlp", label, contribution=written.get(label))
         else:
-            head = HeadId.parse(name)
-            own = written.get(name)
-            yield CircuitNode(name, "head", name, head, None, own, roles.of(head))
+            yield CircuitNode(name, "head", name, HeadId.parse(name), None, written.get(name))
     first = pairs.pairs[0]
     difference = f"{first.answer.shown} − {first.distractor.shown}"
     several = len(pairs.pairs) > 1

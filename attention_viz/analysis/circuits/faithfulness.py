@@ -14,9 +14,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from attention_viz.analysis.circuits.circuit_runs import CircuitRuns
-from attention_viz.analysis.circuits.cut import rank_edges, scores_of, take
+from attention_viz.analysis.circuits.cut import scores_of
 from attention_viz.analysis.circuits.pair_batches import Replacement, replacing_label
 from attention_viz.analysis.circuits.pairs import read_pairs
+from attention_viz.analysis.circuits.ranking import rank_edges, take
 from attention_viz.analysis.lens import read_lens
 from attention_viz.analysis.question import Asked, ask_pair, predict_from
 from attention_viz.models.loading import LoadedModel

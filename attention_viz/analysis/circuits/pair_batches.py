@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Float, Int
@@ -11,7 +12,7 @@ from torch import Tensor
 from attention_viz.models.decoder import Decoder
 from attention_viz.models.loading import LoadedModel
 from attention_viz.models.positions import position_embeddings
-from attention_viz.models.streams import writers_of
+from attention_viz.models.streams import constant_bias, writers_of
 from attention_viz.records.ablation import AblationKind
 from attention_viz.records.circuits.pairs import PairSet, TokenPair
 from attention_viz.records.circuits.replacing import InputPart, MeanOver, Replacing
@@ -49,12 +50,20 @@ class PairBatch:
     def __len__(self) -> int:
         return len(self.indices)
 
+    @cached_property
+    def first_difference(self) -> int:
+        """The first position at which any pair's prompts differ."""
+        return int((self.clean != self.counterfactual).any(0).nonzero()[0])
+
     def metric(
-        self, decoder: Decoder, repeats: int = 1
+        self, decoder: Decoder, repeats: int = 1, *, start: int = 0
     ) -> Callable[[Float[Tensor, "row pos d_model"]], Float[Tensor, " row"]]:
-        """Logit difference of final residual streams; every pair stands there `repeats` times."""
+        """Logit difference of final residual streams; every pair stands there `repeats` times.
+
+        The streams begin at the prompts' position `start`.
+        """
         tokens = torch.stack([self.answer, self.distractor], 1).repeat_interleave(repeats, 0)
-        position = self.position.repeat_interleave(repeats)
+        position = self.position.repeat_interleave(repeats) - start
 
         def read(final: Tensor) -> Tensor:
             rows = torch.arange(len(final), device=final.device)
@@ -76,9 +85,8 @@ def batches_of(pairs: PairSet, device, most: int) -> Iterator[PairBatch]:
 
 @torch.no_grad()
 def stream_of(decoder: Decoder, written: Written) -> Float[Tensor, "pair pos d_model"]:
-    """The final residual stream that writers add up to, with the biases of no head."""
-    biases = sum(decoder.output_bias(layer).to(written) for layer in range(decoder.layers))
-    return written.sum(1) + biases
+    """The final residual stream that writers add up to, with what no writer owns."""
+    return written.sum(1) + constant_bias(decoder)
 
 
 @dataclass(frozen=True, eq=False)

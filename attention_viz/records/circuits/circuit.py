@@ -5,10 +5,10 @@ al. 2023, "Localizing Model Behavior with Path Patching"): the writer's result i
 one reader's input only, and the rest is run. Edges from tokens are attention weights, and are
 labelled so. A circuit cut from edge scores (`CutRequest`) has gradient estimates on its edges until
 they are measured, and says which they are. The edges of an imported circuit (`EdgesRequest`) are
-measured here.
+measured here. Roles are measured by themselves (`RolesRequest`) and joined where they are shown.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from attention_viz.records.ablation import Ablation, AblationKind
@@ -19,7 +19,7 @@ from attention_viz.records.circuits.graph import Graph
 from attention_viz.records.circuits.mib import Ranking
 from attention_viz.records.circuits.pairs import PairsRequest
 from attention_viz.records.circuits.replacing import Replacing
-from attention_viz.records.circuits.roles import HeadRole
+from attention_viz.records.circuits.roles import HeadRole, HeadRoles
 from attention_viz.records.ids import HeadId
 from attention_viz.records.metrics import Sense
 from attention_viz.records.question import Question
@@ -126,7 +126,7 @@ class CircuitNode:
     head: HeadId | None = None
     position: int | None = None  # of a token; of a head: where it matters most, where measured
     contribution: float | None = None  # head: direct contribution to the logit difference, logits
-    role: HeadRole | None = None
+    role: HeadRole | None = None  # None until roles are measured and joined (`with_roles`)
 
 
 @dataclass(frozen=True)
@@ -176,6 +176,15 @@ class Circuit:
     # Of chosen heads: the logit difference with all other heads ablated, and with all heads
     alone: float | None = None
     none: float | None = None
+    about: Question | None = None  # whose roles its heads have: the question, or the first pair
+
+    def with_roles(self, found: HeadRoles | None) -> "Circuit":
+        """The same circuit, its heads with their roles; as it is where none were measured."""
+        if found is None:
+            return self
+        roles = {each.head: each for each in found.roles}
+        nodes = (replace(n, role=roles.get(n.head)) if n.head else n for n in self.nodes)
+        return replace(self, nodes=tuple(nodes))
 
     @property
     def sense(self) -> Sense:
