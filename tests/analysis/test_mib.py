@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from attention_viz.analysis.circuits.attribution import attribute_edges
-from attention_viz.analysis.circuits.cut import cut_scores, edges_of, measure_cut, prune
+from attention_viz.analysis.circuits.cut import cut_scores, edges_of, measure_cut
 from attention_viz.analysis.circuits.faithfulness import measure_faithfulness
 from attention_viz.analysis.circuits.mib import count_all, count_kept, cut_top
 from attention_viz.analysis.circuits.mib_curve import measure_mib
+from attention_viz.analysis.circuits.pruning import prune
 from attention_viz.records.ablation import AblationKind
 from attention_viz.records.circuits.attribution import AttributionRequest, Direction, Method
 from attention_viz.records.circuits.circuit import Cut, CutRequest
