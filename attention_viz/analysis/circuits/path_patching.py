@@ -21,7 +21,8 @@ from attention_viz.analysis.metrics import read_metric
 from attention_viz.analysis.one_pass import climb, in_chunks
 from attention_viz.analysis.question import Asked, ask_pair
 from attention_viz.models.loading import LoadedModel
-from attention_viz.models.streams import NewInput, writers_of
+from attention_viz.models.readers import NewInput
+from attention_viz.models.streams import writers_of
 from attention_viz.records.circuits.attribution import AttributionRequest
 from attention_viz.records.circuits.edge import EdgeId, Via
 from attention_viz.records.circuits.pairs import PairSet
