@@ -22,7 +22,7 @@ from attention_viz.models.architecture import REMEDY
 from attention_viz.models.attention import Listener, listening
 from attention_viz.models.decoder import Decoder, Run, first_tensor
 from attention_viz.models.reader_check import check_readers
-from attention_viz.models.readers import Heard, NewInput, Split, find_readers
+from attention_viz.models.readers import Heard, NewInput, Residual, Split, find_readers
 from attention_viz.records.circuits.graph import Graph
 from attention_viz.records.errors import BadInput
 
