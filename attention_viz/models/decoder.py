@@ -245,7 +245,7 @@ class Decoder:
 
         with torch.no_grad(), listening(Listener(output=hear)):
             ids = torch.arange(1, 4, device=self.device)[None] % self.settings.d_vocab
-            self.hf(input_ids=ids, use_cache=False)
+            self.run_blocks(ids)
         return heard == list(range(self.layers))
 
     def read_out(

@@ -72,7 +72,7 @@ class Streams:
             ids = decoder.example_ids(2, 7)
             run = decoder.run(ids[:1])
             self.readers = find_readers(decoder, run)
-            parallel = self._reads_entering_stream(ids)
+            parallel = self._reads_entering_stream(run)
             self.graph = Graph(decoder.layers, decoder.heads, decoder.key_value_heads, parallel)
             check_readers(self, ids, run)
         except (RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:
@@ -237,12 +237,12 @@ class Streams:
             _hook(hooks, parts.mlp.register_forward_pre_hook(split_off))
 
     @torch.no_grad()
-    def _reads_entering_stream(self, ids: Tensor) -> bool:
+    def _reads_entering_stream(self, run: Run) -> bool:
         """Whether the MLP reads the stream that entered the block: parallel attention and MLP."""
         seen: dict[bool, Tensor] = {}
         with ExitStack() as hooks:
             self.hear_streams(0, hooks, lambda _, residual, is_mlp: seen.update({is_mlp: residual}))
-            self.decoder.run_blocks(ids)
+            self.decoder.call_block(0, run.residual[0], run)
         return torch.equal(seen[False], seen[True])
 
 
