@@ -1,7 +1,8 @@
 """The one-pass ("staircase") evaluation of many ablations of one prompt.
 
 A candidate joins the batch at its first ablated layer, as a copy of the clean residual stream
-entering that block: below it nothing changes, so nothing is computed. By causality nothing changes
+entering that block: below it nothing changes, so nothing is computed. Candidates that are the same
+up to some layer share a row until there (see `staircase`). By causality nothing changes
 before the first position that is edited either, nor does what comes after the read-out reach it:
 rows carry only the positions between (a second staircase; `models/stretch.py`). The blocks are
 called whole, with the arguments they had in the clean run; the edit happens in the registered
@@ -26,6 +27,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from attention_viz.analysis import staircase
 from attention_viz.analysis.edits import Edit, Place
 from attention_viz.analysis.question import Asked
 from attention_viz.models.attention import Attended, Listener, listening
@@ -44,9 +46,6 @@ class Candidate:
     heads: tuple[HeadId, ...]
     edit: Edit
 
-    def first_layer(self, layers: int) -> int:
-        return min((head.layer for head in self.heads), default=layers)
-
 
 @torch.no_grad()
 def evaluate(
@@ -63,17 +62,16 @@ def evaluate(
     AttentionVizError where not even one candidate fits.
     """
     layers = asked.decoder.layers
-    first = [candidate.first_layer(layers) for candidate in candidates]
+    ablated = [(id(candidate.edit), candidate.heads) for candidate in candidates]
     for run, group in _by_stretch(asked, candidates):
-        order = sorted(group, key=lambda i: first[i])
+        order = staircase.in_order(ablated, group, layers)
 
         def work(start: int, stop: int, run=run, order=order) -> T:
-            chosen = order[start:stop]
-            logits = _climb(asked, run, [candidates[i] for i in chosen], [first[i] for i in chosen])
+            logits = _climb(asked, run, [candidates[i] for i in order[start:stop]])
             with asked.turn():
                 return measure(logits)
 
-        costs = [layers - first[i] + 1 for i in order]
+        costs = staircase.costs_of(ablated, order, layers)
         for start, stop, measured in in_chunks(asked, costs, work, run=run, budget=budget):
             yield order[start:stop], measured
 
@@ -99,9 +97,10 @@ def in_chunks(
 ) -> Iterator[tuple[int, int, T]]:
     """Do `work(start, stop)` on chunks of rows; `costs` are in blocks that a row goes through.
 
-    `run` says which positions a row carries (default: the clean run's, all). A chunk has as many rows as go through one block in CHUNK_SECONDS, at the speed of the chunk
-    before; at first, of the last batches of this model, or of the clean run, whose one row uses the
-    device badly. A chunk that runs out of memory is done again in halves.
+    `run` says which positions a row carries (default: the clean run's, all). A chunk has as many
+    rows as go through one block in CHUNK_SECONDS, at the speed of the chunk before; at first, of
+    the last batches of this model, or of the clean run, whose one row uses the device badly.
+    A chunk that runs out of memory is done again in halves.
     """
     length = (run or asked.run).residual[0].shape[1]
     most = max(1, (budget or budget_of(asked)) // _row_bytes(asked, length))
@@ -154,32 +153,33 @@ def run_ablated(
     by_layer = defaultdict(list)
     for head in heads:
         by_layer[head.layer].append((0, head.head, edit))
-    change = _editor(asked, by_layer)
+    change = editor_of(asked, by_layer)
     with asked.turn():
         return asked.decoder.run(asked.ids, patterns=patterns, edit=change)
 
 
 def _climb(
-    asked: Asked, run: Run, candidates: list[Candidate], first: list[int]
+    asked: Asked, run: Run, candidates: list[Candidate]
 ) -> Float[Tensor, "candidate vocabulary"]:
-    """Candidates sorted by first layer go up the blocks, each joining at its own."""
-    by_layer = defaultdict(list)
-    for row, candidate in enumerate(candidates):
-        for head in candidate.heads:
-            by_layer[head.layer].append((row, head.head, candidate.edit))
-    change = _editor(asked, by_layer, run.start)
+    """Candidates go up the blocks, each joining at its first layer and parting where it differs."""
     if not asked.decoder.calls_blocks:
         return _run_whole(asked, candidates)
-    layers, clean = asked.decoder.layers, run.residual
+    stairs = staircase.build([(id(each.edit), each.heads) for each in candidates])
+    by_layer = {
+        layer: [(row, head, candidates[index].edit) for row, head, index in edited]
+        for layer, edited in stairs.edited.items()
+    }
+    change = editor_of(asked, by_layer, run.start)
+    last, clean = asked.decoder.layers - 1, run.residual
     residual = clean[0][:0]
     with listening(Listener(output=change)):
-        for layer in range(min(first[0], layers - 1), layers - 1):
-            residual = _join(residual, clean[layer], first.count(layer))
+        for layer in range(last if stairs.first is None else stairs.first, last):
+            residual = _join(residual, clean[layer], stairs.joins.get(layer, []))
             residual = _call(asked, run, layer, residual)
-        residual = _join(residual, clean[layers - 1], first.count(layers - 1))
+        residual = _join(residual, clean[last], stairs.joins.get(last, []))
         final = _call_last(asked, run, residual)
-    untouched = asked.run.residual[-1][:, asked.position].expand(first.count(layers), -1)
-    return _read_out(asked, torch.cat([final, untouched]))
+    untouched = asked.run.residual[-1][:, asked.position]
+    return _read_out(asked, torch.cat([final, untouched])[stairs.ends])
 
 
 def _run_whole(asked: Asked, candidates: list[Candidate]) -> Float[Tensor, "candidate vocabulary"]:
@@ -203,11 +203,16 @@ def _call_last(asked: Asked, run: Run, residual: Tensor) -> Float[Tensor, "row d
         return asked.decoder.call_last_block(residual, run, position)
 
 
-def _join(residual: Tensor, clean: Tensor, count: int) -> Tensor:
-    return torch.cat([residual, clean.expand(count, -1, -1)]) if count else residual
+def _join(residual: Tensor, clean: Tensor, sources: list[int]) -> Tensor:
+    """The rows there are, and new ones: copies of these rows, or of the clean one."""
+    if not sources:
+        return residual
+    if all(source == staircase.CLEAN for source in sources):
+        return torch.cat([residual, clean.expand(len(sources), -1, -1)])
+    return torch.cat([residual, torch.cat([residual, clean])[sources]])
 
 
-def _editor(
+def editor_of(
     asked: Asked, by_layer: dict, start: int = 0
 ) -> Callable[[int, Tensor, Attended | None], Tensor]:
     """(layer, z, attended) → z with the rows' heads edited; rows of the same edit go together.

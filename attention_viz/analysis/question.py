@@ -12,7 +12,7 @@ from torch import Tensor
 
 from attention_viz.models.decoder import Decoder, Run
 from attention_viz.models.loading import LoadedModel
-from attention_viz.models.stretch import cut_run
+from attention_viz.models.stretch import cut_run, run_from
 from attention_viz.models.vocabulary import Vocabulary
 from attention_viz.records.ablation import Prediction, RankedToken
 from attention_viz.records.circuits.pairs import TokenPair
@@ -90,8 +90,11 @@ class Asked:
                 "Resample ablation needs a counterfactual prompt.",
                 "Give one with the same number of tokens, or choose another kind.",
             )
+        ids, start = ids_of(self.read.counterfactual), self.first_difference
         with self.turn():
-            return self.decoder.run(ids_of(self.read.counterfactual))
+            if self.decoder.runs_stretches and 0 < start < len(self.tokens):
+                return run_from(self.decoder, self.run, ids, start)
+            return self.decoder.run(ids)
 
     @cached_property
     def first_difference(self) -> int:

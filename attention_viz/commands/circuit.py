@@ -16,11 +16,13 @@ from attention_viz.commands.command import Asker, Command
 from attention_viz.records.ablation import AblationKind
 from attention_viz.records.circuits.attribution import AttributionRequest, Direction, Method
 from attention_viz.records.circuits.circuit import CircuitRequest, Cut, CutRequest, EdgesRequest
-from attention_viz.records.circuits.circuit_file import ImportedCircuit, fit_edges
+from attention_viz.records.circuits.circuit_file import ImportedCircuit
 from attention_viz.records.circuits.faithfulness import CurveRequest, FaithfulnessRequest
+from attention_viz.records.circuits.fit import fit_edges
 from attention_viz.records.circuits.graph import Graph
 from attention_viz.records.circuits.pair_file import parse_numbered_pairs
 from attention_viz.records.circuits.pairs import BadPair, PairSet, PairsRequest
+from attention_viz.records.circuits.roles import RolesRequest
 from attention_viz.records.errors import BadInput
 from attention_viz.records.question import Question
 
@@ -30,7 +32,15 @@ def _ask(asker: Asker, args: Namespace) -> MeasuredCircuit:
     way = circuit_options.settle(args, imported)
     for file in args.out:
         circuit_options.check_file(Path(file))
-    return _WAYS[way](asker, args, imported)
+    found = _WAYS[way](asker, args, imported)
+    return found if args.no_roles else _with_roles(asker, found)
+
+
+def _with_roles(asker: Asker, found: MeasuredCircuit) -> MeasuredCircuit:
+    """Last of all: nothing else waits for them."""
+    asker.tell("roles of the heads")
+    roles = asker.measure(RolesRequest(found.circuit.about))
+    return replace(found, circuit=found.circuit.with_roles(roles), roles=roles)
 
 
 def _measure_heads(

@@ -155,6 +155,9 @@ def _add_proof(group: Any) -> None:
         metavar="N",
         help="control: random circuits of the same size (default: 5)",
     )
+    group.add_argument(
+        "--no-roles", action="store_true", help="don't measure the roles of its heads"
+    )
 
 
 def _values(kinds: Iterable) -> list[str]:

@@ -17,6 +17,7 @@ from attention_viz.records.circuits.circuit import (
 )
 from attention_viz.records.circuits.faithfulness import Curve, Faithfulness, FaithfulnessResult
 from attention_viz.records.circuits.pairs import BadPair, PairSet
+from attention_viz.records.circuits.roles import HeadRoles
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,12 @@ class MeasuredCircuit:
     attribution: Attribution | None = None
     faithfulness: FaithfulnessResult | None = None
     curve: Curve | None = None
+    roles: HeadRoles | None = None  # those of `circuit` are joined
 
     @property
     def seconds(self) -> float:
         """Of all measurements together."""
-        parts = (self.circuit, self.attribution, self.faithfulness, self.curve)
+        parts = (self.circuit, self.attribution, self.faithfulness, self.curve, self.roles)
         return sum(part.seconds for part in parts if part is not None)
 
 

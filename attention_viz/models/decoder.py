@@ -127,8 +127,17 @@ class Decoder:
             self.run_blocks(ids)
         return run
 
-    def run_blocks(self, ids: Int[Tensor, "batch pos"]) -> None:
-        """The model without its unembedding, for what hooks and listeners hear on the way."""
+    def run_blocks(self, ids: Int[Tensor, "batch pos"], stretch: Run | None = None) -> None:
+        """The model without its unembedding, for what hooks and listeners hear on the way.
+
+        Of a stretch of a run of the same prompts, just that: rows of one prompt side by side.
+        """
+        if stretch is not None:
+            residual = stretch.residual[0]
+            residual = residual.repeat_interleave(len(ids) // len(residual), 0)
+            for layer in range(self.layers):
+                residual = self.call_block(layer, residual, stretch)
+            return
         self.hf.base_model(input_ids=ids.to(self.device), use_cache=False)
 
     @torch.no_grad()

@@ -12,6 +12,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from attention_viz.models.decoder import Decoder
+from attention_viz.models.positions import position_embeddings
 from attention_viz.models.self_test import capabilities_of, run_self_test
 from attention_viz.models.streams import Streams
 from attention_viz.models.vocabulary import Vocabulary
@@ -212,6 +213,7 @@ def _describe(
         prepends_bos=vocabulary.prepends_bos,
         seconds=seconds,
         engine="one pass" if decoder.calls_blocks else "whole forwards",
+        adds_positions=position_embeddings(decoder, 2) is not None,
         checks=checks,
     )
 

@@ -85,10 +85,12 @@ class Streams:
         metric: Callable[[Residual], Float[Tensor, " batch"]],
         *,
         embeddings: Residual | None = None,
+        stretch: Run | None = None,
     ) -> Backward:
         """Gradients of `metric(final residual stream)`, summed over the batch, at every reader.
 
-        `embeddings` replaces the residual stream entering the first block.
+        `embeddings` replaces the residual stream entering the first block. Only the positions of
+        `stretch`, part of a run of these prompts, are run, where it is given.
         """
         kept = Backward(self)
 
@@ -99,7 +101,7 @@ class Streams:
         with torch.enable_grad(), ExitStack() as hooks, listening(Listener(output=hear)):
             kept.heard = self.readers.listen(hooks)
             self._keep(kept, hooks, embeddings)
-            self.decoder.run_blocks(ids)
+            self.decoder.run_blocks(ids, stretch)
             value = metric(kept.final)
             made = [each for layer in kept.heard.tensors for each in layer.values()]
             wanted = [*made, *kept.mlp_inputs, kept.final]
@@ -118,11 +120,16 @@ class Streams:
 
     @torch.no_grad()
     def run_split(
-        self, ids: Int[Tensor, "batch pos"], split: Split, listener: Listener
+        self,
+        ids: Int[Tensor, "batch pos"],
+        split: Split,
+        listener: Listener,
+        *,
+        stretch: Run | None = None,
     ) -> Residual:
         """The final residual stream of a pass in which `split` chooses the readers' inputs.
 
-        `listener` hears z of the heads.
+        `listener` hears z of the heads. Of a `stretch` of a run of these prompts, only that is run.
         """
         final: list[Residual] = []
 
@@ -131,7 +138,7 @@ class Streams:
 
         with listening(listener), self.splitting(split), ExitStack() as hooks:
             _hook(hooks, self.decoder.blocks[-1].register_forward_hook(leave))
-            self.decoder.run_blocks(ids)
+            self.decoder.run_blocks(ids, stretch)
         return final[0]
 
     @contextmanager

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
+from jaxtyping import Int
 from torch import Tensor
 
-from attention_viz.models.attention import Attended, Earlier, causal_mask
+from attention_viz.models.attention import Attended, Earlier, Listener, causal_mask, listening
 from attention_viz.models.decoder import Decoder, Run
 
 
@@ -31,10 +32,36 @@ def cut_run(run: Run, start: int, stop: int) -> Run:
         z=[each[:, span] for each in run.z],
         attended=[],
         pattern=[],
-        calls=[_cut(call, length, span) for call in run.calls],
+        calls=[_cut(call, run.residual[0].shape[:2], span) for call in run.calls],
         start=start,
         earlier=[_earlier_of(attended, span, masks) for attended in run.attended],
     )
+
+
+@torch.no_grad()
+def run_from(decoder: Decoder, clean: Run, ids: Int[Tensor, "batch pos"], start: int) -> Run:
+    """The run of prompts with the clean ones' tokens before `start`: only the rest is computed."""
+    part = cut_run(clean, start, ids.shape[1])
+    own = Run(residual=[decoder.embed(ids)[:, start:]], calls=clean.calls)
+
+    def keep(layer: int, z: Tensor, attended: Attended) -> Tensor:
+        own.z.append(z)
+        whole = clean.attended[layer]
+        own.attended.append(replace(attended, mask=whole.mask, queries=whole.queries))
+        return z
+
+    with listening(Listener(output=keep)):
+        for layer in range(decoder.layers):
+            own.residual.append(decoder.call_block(layer, own.residual[layer], part))
+    own.residual = _continue(clean.residual, own.residual, start)
+    own.z = _continue(clean.z, own.z, start)
+    return own
+
+
+def _continue(clean: list[Tensor], own: list[Tensor], start: int) -> list[Tensor]:
+    return [
+        torch.cat([before[:, :start], after], 1) for before, after in zip(clean, own, strict=True)
+    ]
 
 
 def _earlier_of(attended: Attended, span: slice, masks: dict[int, Tensor]) -> Earlier:
@@ -52,15 +79,22 @@ def _mask_of(attended: Attended, span: slice) -> Tensor:
     return attended.mask[:1, :, span, : span.stop]
 
 
-def _cut(value, length: int, span: slice):
-    """Arguments of a block, those with an axis of positions cut there."""
+def _cut(value, shape: tuple[int, int], span: slice):
+    """Arguments of a block in a run of `shape`, cut where they have an axis of positions.
+
+    Prompts of one run have one length, so what there is for each of them is the same.
+    """
     if isinstance(value, Tensor):
+        batch, length = shape
         axis = _axis_of(value.shape, length)
-        return value if axis is None else value.narrow(axis, span.start, span.stop - span.start)
+        if axis is None:
+            return value
+        value = value.narrow(axis, span.start, span.stop - span.start)
+        return value[:1] if axis and len(value) == batch else value
     if isinstance(value, dict):
-        return {name: _cut(each, length, span) for name, each in value.items()}
+        return {name: _cut(each, shape, span) for name, each in value.items()}
     if type(value) in (tuple, list):
-        return type(value)(_cut(each, length, span) for each in value)
+        return type(value)(_cut(each, shape, span) for each in value)
     return value
 
 

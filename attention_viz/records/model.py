@@ -50,6 +50,8 @@ class ModelInfo:
     prepends_bos: bool  # TransformerLens' habit for this model
     seconds: float  # to load
     engine: str = "one pass"  # or "whole forwards", one per candidate, where blocks can't be called
+    # whether position embeddings are added to the tokens' (GPT-2), which edges can keep or replace
+    adds_positions: bool = False
     checks: tuple[SelfCheck, ...] = ()  # passed when it was loaded; otherwise it was refused
     capabilities: tuple[Capability, ...] = ()
     convention: str = ""  # how head results count, where that has to be said beside scores

@@ -24,8 +24,8 @@ from attention_viz.records.circuits.attribution import (
     Method,
 )
 from attention_viz.records.circuits.circuit import CircuitRequest, CutRequest, EdgesRequest
-from attention_viz.records.circuits.circuit_file import fit_edges
 from attention_viz.records.circuits.faithfulness import FaithfulnessRequest
+from attention_viz.records.circuits.fit import fit_edges
 from attention_viz.records.circuits.pairs import Pair, PairsRequest
 from attention_viz.records.errors import BadInput
 from attention_viz.records.ids import parse_heads

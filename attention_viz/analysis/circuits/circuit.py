@@ -3,7 +3,7 @@
 Edges between heads and into the logits: direct path patching; the writer's z becomes that of the
 counterfactual prompt where there is one, else what the intervention makes of it. Token edges: the
 attention weights of the row in which the head matters most, found by replacing its z at one
-position at a time. Nodes: direct contributions and roles.
+position at a time. Nodes: direct contributions.
 """
 
 import time
@@ -20,7 +20,6 @@ from attention_viz.analysis.edits import Edit, Place, Replace, edit_of
 from attention_viz.analysis.metrics import read_metric
 from attention_viz.analysis.one_pass import Candidate, evaluate
 from attention_viz.analysis.question import Asked, ask
-from attention_viz.analysis.roles.roles import head_roles
 from attention_viz.analysis.sweep import all_heads
 from attention_viz.models.loading import LoadedModel
 from attention_viz.records.ablation import Ablation, AblationKind
@@ -32,7 +31,6 @@ from attention_viz.records.circuits.circuit import (
     Contribution,
 )
 from attention_viz.records.circuits.edge import OUTPUT, EdgeId, Via
-from attention_viz.records.circuits.roles import HeadRole, RolesRequest
 from attention_viz.records.ids import HeadId
 from attention_viz.records.metrics import Metric
 from attention_viz.records.pace import Pace
@@ -48,9 +46,6 @@ def measure_circuit(
     asked = ask(model, request.question, pace)
     heads = tuple(sorted(asked.need_heads(request.heads)))
     contributions = direct_contributions(asked)
-    asked_roles = RolesRequest(request.question)
-    found = asked.pace.recall(asked_roles, lambda: head_roles(model, asked_roles, asked.pace))
-    roles = {each.head: each for each in found.roles}
     patch, patched_with = _patch_of(asked, request.ablation)
     between = list(_edges(asked, heads, patch))
     (ablated, alone, none), rows = _ablated_and_rows(asked, heads, request, patch)
@@ -63,7 +58,7 @@ def measure_circuit(
         distractor=asked.distractor_token,
         baseline=(asked.logits[asked.answer] - asked.logits[asked.distractor]).item(),
         ablated=ablated,
-        nodes=tuple(_nodes(asked, heads, rows, contributions, roles, from_tokens)),
+        nodes=tuple(_nodes(asked, heads, rows, contributions, from_tokens)),
         edges=(*from_tokens, *between),
         contributions=contributions,
         patched_with=patched_with,
@@ -72,6 +67,7 @@ def measure_circuit(
         graph=model.streams.graph,
         alone=alone,
         none=none,
+        about=request.question,
     )
 
 
@@ -119,7 +115,7 @@ def _edges(asked: Asked, heads: Sequence[HeadId], patch: Edit):
     effects: dict[EdgeId, float] = {}
     with torch.no_grad(), asked.turn():
         changes = _changes(asked, heads, patch)
-    for chunk, found in patch_edges(asked, edges, changes):
+    for chunk, found in patch_edges(asked, edges, changes, first=patch.first):
         effects |= zip(chunk, found, strict=True)
         asked.pace.report(len(effects), len(edges))
     for edge in edges:
@@ -186,7 +182,6 @@ def _nodes(
     heads: Sequence[HeadId],
     rows: dict[HeadId, int],
     contributions: Sequence[Contribution],
-    roles: dict[HeadId, HeadRole],
     from_tokens: Sequence[CircuitEdge],
 ):
     """Tokens that an edge starts from, the heads, the output."""
@@ -196,6 +191,6 @@ def _nodes(
     written = {each.component: each.value for each in contributions}
     for head in heads:
         name = str(head)
-        yield CircuitNode(name, "head", name, head, rows[head], written[name], roles[head])
+        yield CircuitNode(name, "head", name, head, rows[head], written[name])
     difference = f"{asked.answer_token.shown} − {asked.distractor_token.shown}"
     yield CircuitNode(OUTPUT, "output", difference)
