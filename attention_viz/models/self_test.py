@@ -17,7 +17,7 @@ from torch import Tensor
 from attention_viz.models.decoder import Decoder, Edit, Run
 from attention_viz.models.direct import sum_error
 from attention_viz.models.streams import Streams
-from attention_viz.models.stretch import stretch_error
+from attention_viz.models.stretch import run_from, stretch_error
 from attention_viz.models.writes import no_sum
 from attention_viz.records.errors import BadInput, ModelUnavailable
 from attention_viz.records.model import Capability, SelfCheck
@@ -92,10 +92,23 @@ def _find_paths(decoder: Decoder, run: Run, both: Run) -> list[SelfCheck]:
         "some positions called alone, clean keys and values before them, give the same",
         _error_of(stretch_error, decoder, run) if decoder.runs_stretches else float("inf"),
     )
-    decoder.runs_stretches = decoder.calls_blocks and stretch.error < TOLERANCE
+    other = SelfCheck(
+        "a run that goes on from another with other tokens is its own",
+        _error_of(_goes_on, decoder, run) if decoder.runs_stretches else float("inf"),
+    )
+    decoder.runs_stretches = decoder.calls_blocks and max(stretch.error, other.error) < TOLERANCE
     if decoder.runs_stretches:
-        claims.append(stretch)
+        claims += [stretch, other]
     return claims
+
+
+def _goes_on(decoder: Decoder, run: Run) -> float:
+    """False where blocks are given more of the tokens than the stream (Gemma 4)."""
+    ids = decoder.example_ids(2, TOKENS)[:1].clone()
+    start = TOKENS - 3
+    ids[:, start:] = (ids[:, start:] + 1) % decoder.settings.d_vocab
+    found = run_from(decoder, run, ids, start)
+    return _difference(found.residual[-1], decoder.run(ids).residual[-1])
 
 
 def _find_maps(decoder: Decoder, ids: Tensor) -> list[SelfCheck]:

@@ -22,7 +22,14 @@ from attention_viz.models.architecture import REMEDY
 from attention_viz.models.attention import Listener, listening
 from attention_viz.models.decoder import Decoder, Run, first_tensor
 from attention_viz.models.reader_check import check_readers
-from attention_viz.models.readers import Heard, NewInput, Residual, Split, find_readers
+from attention_viz.models.readers import (
+    ColumnReaders,
+    Heard,
+    NewInput,
+    Residual,
+    Split,
+    find_readers,
+)
 from attention_viz.records.circuits.graph import Graph
 from attention_viz.records.errors import BadInput
 
@@ -78,6 +85,13 @@ class Streams:
         except (RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:
             cause = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise _refusal(decoder, f"its readers can't be told apart ({cause})") from error
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether readers and writers are as TransformerLens hooks them: norm before, W_O after."""
+        has_norms = all(layer.attention_norm and layer.mlp_norm for layer in self.layers)
+        by_columns = isinstance(self.readers, ColumnReaders)
+        return has_norms and by_columns and self.decoder.need_writes().is_plain
 
     def backward(
         self,

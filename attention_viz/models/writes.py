@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from attention_viz.models.decoder import Decoder, Run
 
 TOLERANCE = 1e-3  # relative
-CONVENTION = "each head's share at its own run's scale of the norm after attention"
+CONVENTION = "each head counted at its own run's scale of the norm after attention"
 
 Z = Float[Tensor, "batch pos head d_head"]
 
@@ -46,6 +46,11 @@ class Writes:
     def convention(self) -> str:
         """What has to be said beside every score of these results; "" where it goes by itself."""
         return CONVENTION if any(self._posts) else ""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether every head writes z @ W_O as it is."""
+        return not any(self._posts) and set(self.factors) == {1.0}
 
     def head_results(
         self, layer: int, z: Z, at: Z | None = None

@@ -107,6 +107,11 @@ def changes_of(asked: Asked, batch: PairBatch, replacement: Replacement) -> Chan
         return (replacement.writers(batch) - writers_of(asked.decoder, asked.run))[0]
 
 
+def with_convention(model: LoadedModel, replaced_by: str) -> str:
+    """How a result counts, said beside every score of a model where that is a choice."""
+    return ", ".join(each for each in (replaced_by, model.info.convention) if each)
+
+
 def first_change(asked: Asked, replacement: Replacement) -> int:
     """The first position at which a replacement changes anything."""
     return asked.first_difference if replacement.kind is AblationKind.RESAMPLE else 0
