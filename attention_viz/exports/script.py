@@ -34,8 +34,16 @@ def script_of(
     every edge by direct path patching. Of cut or given edges: the mean logit difference, exact
     edges by path patching, estimated ones by EAP or EAP-IG, and where `faithfulness` is given the
     metric of the circuit alone, of nothing, and their ratio. `pairs` are the circuit's; a family
-    needs them (Attribution.pairs). Raises BadInput where they are needed and missing.
+    needs them (Attribution.pairs). Raises BadInput where they are needed and missing, and for
+    families whose heads or readers TransformerLens hooks elsewhere.
     """
+    if not circuit.is_plain:
+        raise BadInput(
+            "A TransformerLens script can't recompute this circuit: norms or factors lie between "
+            "this model's heads and the residual stream, or its heads' queries and keys are made "
+            "together.",
+            "Choose JSON: it has every number.",
+        )
     if isinstance(circuit.request, CircuitRequest):
         return _script_of_heads(circuit, folder_or_name)
     return _script_of_edges(circuit, folder_or_name, pairs, faithfulness)

@@ -23,7 +23,7 @@ from attention_viz.analysis.circuits.pair_batches import (
 from attention_viz.analysis.one_pass import CHUNK_SECONDS, free_bytes
 from attention_viz.models.attention import Listener
 from attention_viz.models.loading import LoadedModel
-from attention_viz.models.streams import NewInput
+from attention_viz.models.readers import NewInput
 from attention_viz.records.circuits.pairs import PairSet
 from attention_viz.records.pace import Pace
 
