@@ -98,6 +98,17 @@ def test_the_circuit_joins_its_nodes(ask):
         assert edge["exact"] is False and edge["estimate"] == edge["score"]
 
 
+def test_roles_can_be_left_out(ask):
+    """Nothing else is changed by that."""
+    found, bare = ask(*FAMILY, "--edges", 12), ask(*FAMILY, "--edges", 12, "--no-roles")
+    assert all(node["role"] is None for node in bare["nodes"])
+    for node in (*found["nodes"], *bare["nodes"]):
+        del node["role"]
+    for each in (found, bare):
+        del each["seconds"]
+    assert found == bare
+
+
 def test_faithfulness_is_the_share_of_the_difference(ask):
     found = ask(*FAMILY, "--edges", 12, "--random", 3)
     share = (found["metric"] - found["empty"]) / (found["full"] - found["empty"])
