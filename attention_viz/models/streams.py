@@ -95,7 +95,7 @@ class Streams:
 
     def backward(
         self,
-        ids: Int[Tensor, "batch pos"],
+        ids: Int[Tensor, "batch prompt"],
         metric: Callable[[Residual], Float[Tensor, " batch"]],
         *,
         embeddings: Residual | None = None,
@@ -135,7 +135,7 @@ class Streams:
     @torch.no_grad()
     def run_split(
         self,
-        ids: Int[Tensor, "batch pos"],
+        ids: Int[Tensor, "batch prompt"],
         split: Split,
         listener: Listener,
         *,
