@@ -98,7 +98,7 @@ class Streams:
         ids: Int[Tensor, "batch prompt"],
         metric: Callable[[Residual], Float[Tensor, " batch"]],
         *,
-        embeddings: Residual | None = None,
+        embeddings: Float[Tensor, "batch part d_model"] | None = None,
         stretch: Run | None = None,
     ) -> Backward:
         """Gradients of `metric(final residual stream)`, summed over the batch, at every reader.
