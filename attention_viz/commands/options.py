@@ -55,7 +55,7 @@ def question(*, needs_prompt: bool = True) -> argparse.ArgumentParser:
         "--model",
         default=EMBEDDED,
         metavar="NAME",
-        help="embedded (default), a hub name or a local folder",
+        help="embedded (default), smollm2, a hub name, a local folder or a GGUF file",
     )
     group.add_argument("--prompt", required=needs_prompt, metavar="TEXT")
     group.add_argument(
@@ -69,6 +69,12 @@ def question(*, needs_prompt: bool = True) -> argparse.ArgumentParser:
         "--bos",
         action=argparse.BooleanOptionalAction,
         help="prepend beginning of text, or not (default: as the model is used to)",
+    )
+    group.add_argument(
+        "--chat",
+        action=argparse.BooleanOptionalAction,
+        default=_PAGE.chat,
+        help="wrap every prompt in the model's chat template, or not (default)",
     )
     group.add_argument(
         "--counterfactual", metavar="TEXT", help="a prompt with the same number of tokens"

@@ -78,6 +78,8 @@ def _question(question: Question) -> dict[str, Any]:
         for name in ("model", "prompt", "counterfactual", "position", "bos")
     }
     chosen = {name: getattr(question, name) for name in ("answer", "distractor")}
+    if question.chat:
+        written["chat"] = True
     return written | {name: {"id": id} for name, id in chosen.items() if id is not None}
 
 

@@ -1,9 +1,9 @@
 """Loading a model of the catalogue: safetensors only, no remote code, from a folder or the hub."""
 
 import os
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,8 +11,10 @@ import torch
 from transformers import AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
+from attention_viz.models.building import BUILDING
 from attention_viz.models.decoder import Decoder
 from attention_viz.models.folder import ModelFolder, in_a_line, read_folder
+from attention_viz.models.gguf import unpacked
 from attention_viz.models.positions import position_embeddings
 from attention_viz.models.self_test import capabilities_of, run_self_test
 from attention_viz.models.streams import Streams
@@ -22,10 +24,6 @@ from attention_viz.records.errors import BadInput, ModelUnavailable
 from attention_viz.records.model import ModelEntry, ModelInfo, SelfCheck
 
 Report = Callable[[str], None]
-
-# transformers builds models under settings of the whole process: two built at once leave each
-# other's weights empty ("Cannot copy out of meta tensor").
-_building = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -81,8 +79,7 @@ def load_model(
     if threads is not None:
         torch.set_num_threads(threads)
     target = choose_device(device)
-    place = Path(entry.source) if entry.is_local else _download(entry, report)
-    with _building:
+    with _folder_of(entry, report) as place, BUILDING:
         folder = read_folder(entry.name, place)
         plan = plan_for(folder)
         report("reading the tokenizer")
@@ -95,8 +92,19 @@ def load_model(
     vocabulary = _vocabulary(entry, tokenizer, decoder, padding)
     checks = run_self_test(decoder)
     notes = (*_told_of_numbers(folder), *vocabulary.notes)
-    info = _describe(entry, decoder, vocabulary, checks, notes, time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    info = _describe(entry, place, decoder, vocabulary, checks, notes, seconds)
     return LoadedModel.of(info, decoder, vocabulary)
+
+
+@contextmanager
+def _folder_of(entry: ModelEntry, report: Report) -> Iterator[Path]:
+    """The folder a model is read from; of a GGUF file it may be gone afterwards."""
+    if entry.is_gguf:
+        with unpacked(Path(entry.source), expected=entry.sha256, report=report) as folder:
+            yield folder
+    else:
+        yield Path(entry.source) if entry.is_local else _download(entry, report)
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -198,8 +206,16 @@ def _usable(hf, implementation: str) -> str:
     return "eager" if hf.config._attn_implementation == "eager" else implementation
 
 
+def _kept(entry: ModelEntry, folder: Path) -> str:
+    """Where other programs find the model; "" for a GGUF file whose weights could not be kept."""
+    if not entry.is_gguf:
+        return entry.source
+    return str(folder) if folder.is_dir() else ""
+
+
 def _describe(
     entry: ModelEntry,
+    place: Path,
     decoder: Decoder,
     vocabulary: Vocabulary,
     checks: tuple[SelfCheck, ...],
@@ -222,6 +238,8 @@ def _describe(
         prepends_bos=vocabulary.prepends_bos,
         seconds=seconds,
         engine="one pass" if decoder.calls_blocks else "whole forwards",
+        chats=vocabulary.chat is not None,
+        folder=_kept(entry, place),
         adds_positions=position_embeddings(decoder, 2) is not None,
         checks=checks,
         notes=notes,

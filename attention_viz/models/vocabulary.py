@@ -3,6 +3,7 @@
 import re
 from functools import cached_property
 
+from attention_viz.models.chat import Chat
 from attention_viz.models.pieces import bytes_of, is_byte, readable
 from attention_viz.records.errors import BadInput
 from attention_viz.records.question import PromptTokens, Question
@@ -37,6 +38,7 @@ class Vocabulary:
         self._keeps_padding = keeps_padding
         self.size = size if keeps_padding else self._end
         self.context = context
+        self.chat = Chat.of(tokenizer)
         bos = tokenizer.bos_token_id
         self.bos_id: int | None = bos if bos is not None and bos < size else None
         self.prepends_bos = prepends_bos and self.bos_id is not None
@@ -64,10 +66,12 @@ class Vocabulary:
         Raises BadInput: empty prompt, prompt over the context, position out of range,
         counterfactual of another length, an answer or distractor outside the vocabulary.
         """
-        tokens = self.tokenize(question.prompt, question.bos)
+        tokens = self.tokenize(question.prompt, question.bos, chat=question.chat)
         counterfactual = None
         if question.counterfactual is not None:
-            counterfactual = self.tokenize(question.counterfactual, question.bos, "counterfactual")
+            counterfactual = self.tokenize(
+                question.counterfactual, question.bos, "counterfactual", chat=question.chat
+            )
             self._need_same_length(tokens, counterfactual)
         for name in ("answer", "distractor"):
             if getattr(question, name) is not None:
@@ -75,17 +79,22 @@ class Vocabulary:
         position = _resolve_position(question.position, len(tokens))
         return PromptTokens(question, tokens, position, counterfactual)
 
-    def tokenize(self, text: str, bos: bool | None = None, name: str = "prompt") -> Tokens:
-        """The tokens of a text.
+    def tokenize(
+        self, text: str, bos: bool | None = None, name: str = "prompt", *, chat: bool = False
+    ) -> Tokens:
+        """The tokens of a text, or of the chat it opens: then the template says how that begins.
 
         Raises BadInput where it is empty or longer than the context, where it has a token the
-        model has no row for, or where beginning of text is asked for and there is none.
+        model has no row for, where beginning of text or a chat template is asked for and there is
+        none.
         """
         ids = self._encode(text)
         if not ids:
             how = "is empty" if not text else "has nothing that this tokenizer reads"
             raise BadInput(f"The {name} {how}.", "Type a sentence to be continued.")
-        wants_bos = self.prepends_bos if bos is None else bos
+        if chat:
+            ids = self._encode_chat(text)
+        wants_bos = (self.prepends_bos and not chat) if bos is None else bos
         if wants_bos and self.bos_id is None:
             raise BadInput(
                 "This model's tokenizer has no beginning-of-text token.", "Ask without (--no-bos)."
@@ -99,7 +108,7 @@ class Vocabulary:
             )
         items = [self.token(id) for id in ids]
         has_bos = ids[0] == self.bos_id
-        if has_bos:
+        if has_bos and not chat:
             items[0] = Token(ids[0], BOS_TEXT)
         return Tokens(read_together(items), has_bos)
 
@@ -176,7 +185,9 @@ class Vocabulary:
             raise BadInput(
                 f"'{show(text[error.start])}' is half a character.", "Remove it."
             ) from error
-        ids = self._tokenizer.encode(text, add_special_tokens=False)
+        return self._need_rows(self._tokenizer.encode(text, add_special_tokens=False))
+
+    def _need_rows(self, ids: list[int]) -> list[int]:
         for id in ids:
             if id >= self._rows:
                 piece = self._tokenizer.convert_ids_to_tokens(id)
@@ -186,6 +197,11 @@ class Vocabulary:
                     "Leave it out.",
                 )
         return ids
+
+    def _encode_chat(self, text: str) -> list[int]:
+        if self.chat is None:
+            raise BadInput("This model has no chat template.", "Ask without one.")
+        return self._need_rows(self.chat.encode(text))
 
     def need_id(self, id: int, name: str) -> None:
         """Raises BadInput where a token id is outside the vocabulary."""

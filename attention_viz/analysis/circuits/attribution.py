@@ -23,7 +23,7 @@ from attention_viz.analysis.circuits.pair_batches import (
     batches_of,
     stream_of,
 )
-from attention_viz.analysis.circuits.pairs import read_pairs
+from attention_viz.analysis.circuits.pairs import known_pairs
 from attention_viz.analysis.circuits.path_patching import patch_all
 from attention_viz.models.decoder import Run
 from attention_viz.models.finite import need_finite
@@ -58,7 +58,7 @@ def attribute_edges(
     started = time.perf_counter()
     pace = pace or Pace()
     _check(request)
-    pairs = read_pairs(model, request.pairs, pace)
+    pairs = known_pairs(model, request.pairs, pace)
     with pace.turn():
         graph = model.streams.graph
     scores = torch.zeros(len(graph.writers), len(graph.readers), dtype=torch.float64)
@@ -90,7 +90,7 @@ def attribute_positions(
         raise BadInput(
             "Exact scores are of whole edges, not of positions.", "Choose eap or eap-ig."
         )
-    pairs = read_pairs(model, asked.pairs, pace)
+    pairs = known_pairs(model, asked.pairs, pace)
     lengths = sorted({len(pair.clean) for pair in pairs.pairs})
     if len(lengths) > 1:
         raise BadInput(

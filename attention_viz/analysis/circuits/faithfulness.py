@@ -16,7 +16,7 @@ from torch import Tensor
 from attention_viz.analysis.circuits.circuit_runs import CircuitRuns
 from attention_viz.analysis.circuits.cut import scores_of
 from attention_viz.analysis.circuits.pair_batches import Replacement, replacing_label
-from attention_viz.analysis.circuits.pairs import read_pairs
+from attention_viz.analysis.circuits.pairs import known_pairs
 from attention_viz.analysis.circuits.ranking import rank_edges, take
 from attention_viz.analysis.lens import read_lens
 from attention_viz.analysis.question import Asked, ask_pair, predict_from
@@ -51,12 +51,10 @@ Values = Float[np.ndarray, "circuit pair"]
 def measure_faithfulness(
     model: LoadedModel, request: FaithfulnessRequest, pace: Pace | None = None
 ) -> FaithfulnessResult:
-    """One circuit. Raises BadInput: no edge, an unknown one, or nothing to explain."""
+    """One circuit, be it empty. Raises BadInput: an unknown edge, or nothing to explain."""
     started = time.perf_counter()
     pace = pace or Pace()
-    if not request.edges:
-        raise BadInput("The circuit has no edges.", "Name some, or cut a larger circuit.")
-    pairs = read_pairs(model, request.pairs, pace)
+    pairs = known_pairs(model, request.pairs, pace)
     with pace.turn():
         graph = model.streams.graph
     counted = _counted(graph, request.keeps_mlps)
@@ -155,7 +153,7 @@ def _run_circuit_only(
     model: LoadedModel, request: CircuitOnlyRequest, pace: Pace
 ) -> tuple[Asked, list[Tensor]]:
     """The first pair, and its residual streams with everything outside the circuit replaced."""
-    pairs = read_pairs(model, request.pairs, pace)
+    pairs = known_pairs(model, request.pairs, pace)
     with pace.turn():
         graph = model.streams.graph
     counted = _counted(graph, request.keeps_mlps)
