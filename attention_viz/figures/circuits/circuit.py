@@ -19,9 +19,10 @@ from attention_viz.figures.circuits.circuit_layout import (
     Layout,
     Point,
     Route,
+    Shape,
     edge_arrow,
-    edge_label,
     edge_names,
+    edge_number,
     edge_opacity,
     edge_width,
     lay_out,
@@ -30,6 +31,8 @@ from attention_viz.figures.circuits.circuit_layout import (
 from attention_viz.figures.circuits.circuit_legend import edge_sense, legend
 from attention_viz.figures.circuits.circuit_style import role_class, stylesheet
 from attention_viz.figures.circuits.element_style import extent_of
+from attention_viz.figures.circuits.folding import fold_circuit
+from attention_viz.figures.circuits.stack import StackNode, SummedEdge
 from attention_viz.figures.escape import safe, signed, visible
 from attention_viz.records.circuits.circuit import Circuit, CircuitEdge, CircuitNode
 from attention_viz.records.circuits.circuit_view import PLAIN_VIEW, CircuitView
@@ -60,16 +63,18 @@ def draw_circuit(
     theme: str = "light",
     smallest: float = 0.0,
     view: CircuitView = PLAIN_VIEW,
+    shape: Shape | None = None,
 ) -> list[dict]:
     """Nodes with preset positions, edges with their routes, and guides for the rows.
 
     Use with layout {"name": "preset"} and `stylesheet`. The theme is in the stylesheet; the
     argument is kept so that all drawings are called alike. Causal edges below `smallest` logits are
-    left out, and what `view` hides. A group is a compound parent of its members. Raises BadInput
-    for a layout that is not known.
+    left out, and what `view` hides. A group is a compound parent of its members. `shape` is another
+    than the view's. Raises BadInput for a layout that is not known.
     """
     palette.theme_of(theme)
-    layout = lay_out(circuit, smallest, view)
+    circuit = fold_circuit(circuit, view)
+    layout = lay_out(circuit, smallest, view, shape)
     groups = [_group_element(group) for group in layout.groups]
     parents = {member: group.id for group in layout.groups for member in group.members}
     nodes = [
@@ -253,6 +258,9 @@ def _node_element(
         "width": box.width,
         "height": box.height,
     }
+    if isinstance(node, StackNode):
+        classes.append("stack")
+        data["members"] = [member.id for member in node.members]
     if parent is not None:
         data["parent"] = parent
     place = {"x": box.x, "y": box.y}
@@ -281,7 +289,7 @@ def _edge_element(
         "exact": edge.is_exact,
         "estimate": edge.estimate,
         "label": route.label,
-        "number": edge_label(edge),
+        "number": edge_number(edge),
         "width": round(width, 2),
         "arrow": round(edge_arrow(width), 2),
         "opacity": round(edge_opacity(edge, strongest, is_crowded), 2),
@@ -292,6 +300,8 @@ def _edge_element(
         "offset": route.label_at,
         "rank": rank,  # edges of a higher one are drawn over it
     }
+    if isinstance(edge, SummedEdge):
+        data["parts"] = len(edge.parts)
     return {"data": data, "classes": _edge_classes(edge, is_crowded, sense), "group": "edges"}
 
 
@@ -311,6 +321,8 @@ def _guides(layout: Layout) -> list[dict[str, Any]]:
     elements = []
     for name, y in layout.rows:
         elements += _guide(name, name, (left, y), (right, y))
+    for name, y in layout.skipped:
+        elements += _guide(f"skipped {name}", name, (left, y), (right, y), "guide-skipped")
     ys = [y for _, y in layout.rows]
     for column in layout.columns:
         ends = (column.x, max(ys) + 30), (column.x, min(ys))
@@ -333,7 +345,8 @@ def _guide(id: str, label: str, start: Point, end: Point, extra: str = "") -> li
         for name, text, (x, y) in zip(ids, (label, ""), (start, end), strict=True)
     ]
     line = {"id": f"guide-line:{id}", "source": ids[0], "target": ids[1], "kind": "guide"}
-    return [*points, {"data": line, "classes": "guide-line", "group": "edges"} | fixed]
+    classes = f"guide-line {extra}".strip()
+    return [*points, {"data": line, "classes": classes, "group": "edges"} | fixed]
 
 
 def _pixels(offset: Point) -> str:

@@ -20,6 +20,8 @@ class CircuitView:
     groups: tuple[tuple[str, tuple[str, ...]], ...] = ()  # name, ids; a node's first one counts
     # one of SHAPES: how wide; "": as fits. Pinned places mean something in one shape only.
     shape: str = ""
+    folds: bool = True  # a deep circuit's chains of MLPs to stacks
+    opened: tuple[str, ...] = ()  # MLPs that no stack holds
 
 
 PLAIN_VIEW = CircuitView()
