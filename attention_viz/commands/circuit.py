@@ -17,6 +17,7 @@ from attention_viz.records.ablation import AblationKind
 from attention_viz.records.circuits.attribution import AttributionRequest, Direction, Method
 from attention_viz.records.circuits.circuit import CircuitRequest, Cut, CutRequest, EdgesRequest
 from attention_viz.records.circuits.circuit_file import ImportedCircuit, fit_edges
+from attention_viz.records.circuits.circuit_view import CircuitView
 from attention_viz.records.circuits.faithfulness import CurveRequest, FaithfulnessRequest
 from attention_viz.records.circuits.graph import Graph
 from attention_viz.records.circuits.pair_file import parse_numbered_pairs
@@ -30,6 +31,7 @@ def _ask(asker: Asker, args: Namespace) -> MeasuredCircuit:
     way = circuit_options.settle(args, imported)
     for file in args.out:
         circuit_options.check_file(Path(file))
+    circuit_options.check_picture(args)
     return _WAYS[way](asker, args, imported)
 
 
@@ -167,7 +169,7 @@ def _told(asker: Asker, pairs: _Pairs, what: str) -> _Pairs:
 def _finish(found: MeasuredCircuit, args: Namespace) -> None:
     for file in args.out:
         path = Path(file)
-        data = _file_content(found, circuit_options.check_file(path))
+        data = _file_content(found, circuit_options.check_file(path), args)
         try:
             path.write_bytes(data)
         except OSError as error:
@@ -177,9 +179,10 @@ def _finish(found: MeasuredCircuit, args: Namespace) -> None:
             ) from error
 
 
-def _file_content(found: MeasuredCircuit, suffix: str) -> bytes:
+def _file_content(found: MeasuredCircuit, suffix: str, args: Namespace) -> bytes:
     # Not above: these bring matplotlib along.
     from attention_viz.exports.circuit import export_circuit
+    from attention_viz.exports.picture_size import PictureSize
     from attention_viz.exports.script import script_of
 
     proof = found.faithfulness
@@ -193,6 +196,8 @@ def _file_content(found: MeasuredCircuit, suffix: str) -> bytes:
         graph=found.circuit.graph,
         attribution=found.attribution,
         d_model=found.d_model,
+        view=CircuitView(folds=not args.unfold),
+        size=PictureSize(args.width, args.height),
     )
 
 

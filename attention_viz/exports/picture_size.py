@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from attention_viz.figures.circuits.circuit_layout import SHAPES, Shape
+from attention_viz.records.circuits.circuit_view import PICTURE_SIDE
 from attention_viz.records.errors import BadInput
 
-LEAST, MOST = 100, 10_000  # px that a picture may be asked to be wide or high
+_LEAST, _MOST = PICTURE_SIDE
 LETTERS = 11.0  # px, the smallest letters of a drawing at its own size
 LEGIBLE = 8.0  # px: 6 points
 _RATIO = 4 / 3
@@ -30,10 +31,10 @@ class PictureSize:
 
     def __post_init__(self) -> None:
         for name, px in (("width", self.width), ("height", self.height)):
-            if px is not None and not LEAST <= px <= MOST:
+            if px is not None and not _LEAST <= px <= _MOST:
                 raise BadInput(
                     f"A picture can't have a {name} of {px} px.",
-                    f"Ask for {LEAST} to {MOST:,}, or leave it out.",
+                    f"Ask for {_LEAST} to {_MOST:,}, or leave it out.",
                 )
 
     @property

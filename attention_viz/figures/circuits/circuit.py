@@ -31,7 +31,7 @@ from attention_viz.figures.circuits.circuit_layout import (
 from attention_viz.figures.circuits.circuit_legend import edge_sense, legend
 from attention_viz.figures.circuits.circuit_style import role_class, stylesheet
 from attention_viz.figures.circuits.element_style import extent_of
-from attention_viz.figures.circuits.folding import fold_circuit
+from attention_viz.figures.circuits.folding import can_fold, fold_circuit, opened_of
 from attention_viz.figures.circuits.stack import StackNode, SummedEdge
 from attention_viz.figures.escape import safe, signed, visible
 from attention_viz.records.circuits.circuit import Circuit, CircuitEdge, CircuitNode
@@ -54,7 +54,7 @@ __all__ = [
 _GEOMETRY = ("width", "height", "leave", "enter", "weights", "distances", "offset")
 KEYS = (
     "Circuit graph. Arrow keys move between nodes, Shift extends, Enter shows the detail, H hides, "
-    "P pins, Escape clears, plus and minus zoom, 0 fits."
+    "P pins, O opens or folds a stack of MLPs, Escape clears, plus and minus zoom, 0 fits."
 )
 
 
@@ -73,12 +73,13 @@ def draw_circuit(
     than the view's. Raises BadInput for a layout that is not known.
     """
     palette.theme_of(theme)
+    chains = {member.id: stack for stack in opened_of(circuit, view) for member in stack.members}
     circuit = fold_circuit(circuit, view)
     layout = lay_out(circuit, smallest, view, shape)
     groups = [_group_element(group) for group in layout.groups]
     parents = {member: group.id for group in layout.groups for member in group.members}
     nodes = [
-        _node_element(node, circuit, layout, parents.get(node.id))
+        _node_element(node, circuit, layout, parents.get(node.id), chains.get(node.id))
         for node in circuit.nodes
         if node.id in layout.boxes
     ]
@@ -100,7 +101,7 @@ def draw_graph(
 ) -> dict[str, Any]:
     """The circuit as the page's graph: its elements, their style, and its other shapes."""
     elements = draw_circuit(circuit, theme, smallest, view)
-    more = {"drawing": True, "label": KEYS}
+    more = {"drawing": True, "label": KEYS, "folds": can_fold(circuit)}
     return {
         "name": "circuit-graph",
         "elements": elements,
@@ -237,7 +238,11 @@ def _contribution_layout(
 
 
 def _node_element(
-    node: CircuitNode, circuit: Circuit, layout: Layout, parent: str | None
+    node: CircuitNode,
+    circuit: Circuit,
+    layout: Layout,
+    parent: str | None,
+    chain: StackNode | None,
 ) -> dict[str, Any]:
     box = layout.boxes[node.id]
     classes = [node.kind]
@@ -261,6 +266,8 @@ def _node_element(
     if isinstance(node, StackNode):
         classes.append("stack")
         data["members"] = [member.id for member in node.members]
+    if chain is not None:
+        data["chain"] = [member.id for member in chain.members]
     if parent is not None:
         data["parent"] = parent
     place = {"x": box.x, "y": box.y}

@@ -15,6 +15,7 @@ from attention_viz.records.circuits.circuit import Circuit
 from attention_viz.records.circuits.circuit_view import CircuitView
 
 COLUMN_GAP = 34  # px between token columns
+_MOST_WIDER = 1.8  # times that columns stand further apart in a wide shape
 _SWEEPS = 4  # upward and downward by turns, to cross fewer edges
 GROUP_ROOM = 14  # px around a group's nodes
 _LANE_LEAN = 34  # px that the rows of a group lean left and right
@@ -225,6 +226,9 @@ def place_by_tokens(
     read_out = next(column.x for column in columns if column.position == circuit.position)
     places = {"input": (at - COLUMN_GAP) / 2, "output": read_out}
     x |= {node.id: places[node.kind] for node in circuit.nodes if node.kind in places}
+    wider = min(max(shape.width / (at - COLUMN_GAP), 1.0), _MOST_WIDER)
+    x = {name: wider * place for name, place in x.items()}
+    columns = [replace(column, x=wider * column.x) for column in columns]
     return _boxes(rows, x, sizes, replace(shape, is_narrow=False)), tuple(columns)
 
 

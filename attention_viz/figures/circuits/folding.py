@@ -45,6 +45,15 @@ def stacks_of(circuit: Circuit, view: CircuitView = PLAIN_VIEW) -> tuple[StackNo
     return tuple(_stack(chain, circuit.edges) for chain in chains)
 
 
+def opened_of(circuit: Circuit, view: CircuitView) -> tuple[StackNode, ...]:
+    """The stacks of which a person opened some MLP."""
+    if not view.opened:
+        return ()
+    closed = stacks_of(circuit, replace(view, opened=()))
+    opened = set(view.opened)
+    return tuple(s for s in closed if not opened.isdisjoint(member.id for member in s.members))
+
+
 def can_fold(circuit: Circuit) -> bool:
     """Whether there is anything to fold or unfold."""
     return bool(stacks_of(circuit))

@@ -7,6 +7,7 @@ LAYOUTS = {
     "tokens": "a row per layer, a column per token position",
 }
 SHAPES = ("column", "page", "screen")
+PICTURE_SIDE = (100, 10_000)  # px that a picture may be asked to be wide or high
 
 
 @dataclass(frozen=True)
