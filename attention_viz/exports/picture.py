@@ -36,6 +36,7 @@ from attention_viz.figures.circuits.circuit_layout import (
     points_along,
 )
 from attention_viz.figures.circuits.element_style import curve_of, extent_of, style_of
+from attention_viz.figures.circuits.folding import fold_circuit
 from attention_viz.figures.escape import visible
 from attention_viz.records.circuits.circuit import Circuit
 from attention_viz.records.circuits.circuit_view import PLAIN_VIEW, CircuitView
@@ -88,14 +89,16 @@ def draw_picture(
     view = replace(view, positions=(*view.positions, *placed))
     caption, items = caption_of(circuit, faithfulness), legend(circuit, theme, smallest, view)
 
-    def draw(shape: Shape) -> _Sheet:
-        elements = draw_circuit(circuit, theme, smallest, view, shape)
+    def sheet(shape: Shape, shown: Circuit) -> _Sheet:
+        elements = draw_circuit(shown, theme, smallest, view, shape)
         return _Sheet(elements, stylesheet(theme), palette.theme_of(theme), caption, items)
 
+    # Its edges hardly change a drawing's size, and routing them takes most of the time.
+    bare = replace(fold_circuit(circuit, view), edges=())
     with _saving, matplotlib.rc_context(_SETTINGS):
         own = view.shape or ("page" if view.positions else "")
-        figure = best_shape(shapes_for(own), draw, size).draw(size)
-        return _save(figure, suffix, circuit, size)
+        shape = best_shape(shapes_for(own), lambda shape: sheet(shape, bare).size, size)
+        return _save(sheet(shape, circuit).draw(size), suffix, circuit, size)
 
 
 def draw_sheet(

@@ -8,7 +8,6 @@ else the shape that fits such a sheet best.
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
 
 from attention_viz.figures.circuits.circuit_layout import SHAPES, Shape
 from attention_viz.records.circuits.circuit_view import PICTURE_SIDE
@@ -18,7 +17,6 @@ _LEAST, _MOST = PICTURE_SIDE
 LETTERS = 11.0  # px, the smallest letters of a drawing at its own size
 LEGIBLE = 8.0  # px: 6 points
 _RATIO = 4 / 3
-_SHEET = (960.0, 720.0)  # px: 10 × 7.5 inches
 _WIDTHS = (640.0, 860.0, 1060.0, 1240.0)  # px that rows are spread over
 
 
@@ -48,35 +46,37 @@ class PictureSize:
 
 
 OWN_SIZE = PictureSize()
+_SHEET = PictureSize(960, 720)  # 10 × 7.5 inches
 
 
-class Measured(Protocol):
-    """Something of a width and height, px at its own size."""
-
-    @property
-    def size(self) -> tuple[float, float]: ...
+Side = tuple[float, float]  # width and height, px at its own size
 
 
-Drawn = TypeVar("Drawn", bound=Measured)
+def best_shape(
+    shapes: Sequence[Shape], measure: Callable[[Shape], Side], size: PictureSize
+) -> Shape:
+    """The shape whose letters can be read at this size, and of those the one nearest to 4:3.
 
-
-def best_shape(shapes: Sequence[Shape], draw: Callable[[Shape], Drawn], size: PictureSize) -> Drawn:
-    """The drawing whose letters can be read at this size, and of those the one nearest to 4:3.
-
-    Where both sides are asked for, or none of the letters can be read: that with the largest ones.
-    The first of the shapes comes first where nothing is asked.
+    Where both sides are asked for, or no letters can be read: that with the largest ones. The first
+    of the shapes comes first where nothing is asked.
     """
-    drawn: list[Drawn] = []
+    if len(shapes) == 1:
+        return shapes[0]
+    sides: dict[Shape, Side] = {}
     for shape in shapes:
-        drawn.append(draw(shape))
-        if not size.is_asked and _letters(drawn[-1], PictureSize(*_SHEET)) >= LEGIBLE:
-            return drawn[-1]
+        sides[shape] = measure(shape)
+        if not size.is_asked and _letters(sides[shape], _SHEET) >= LEGIBLE:
+            return shape
     if size.is_asked and None in (size.width, size.height):
-        legible = [each for each in drawn if _letters(each, size) >= LEGIBLE]
+        legible = [shape for shape, side in sides.items() if _letters(side, size) >= LEGIBLE]
         if legible:
-            return min(legible, key=_off_ratio)
-    sheet = size if size.is_asked else PictureSize(*_SHEET)
-    return max(drawn, key=lambda each: (round(_letters(each, sheet), 1), _area(each, sheet)))
+            return min(legible, key=lambda shape: _off_ratio(sides[shape]))
+    sheet = size if size.is_asked else _SHEET
+
+    def worth(shape: Shape) -> tuple[float, float]:
+        return round(_letters(sides[shape], sheet), 1), _area(sides[shape], sheet)
+
+    return max(shapes, key=worth)
 
 
 def shapes_for(own: str = "") -> tuple[Shape, ...]:
@@ -91,17 +91,15 @@ def _shapes() -> Iterator[Shape]:
     yield SHAPES["column"]
 
 
-def _letters(drawn: Measured, size: PictureSize) -> float:
-    """px of its smallest letters at this size."""
-    return LETTERS * size.scale(*drawn.size)
+def _letters(side: Side, size: PictureSize) -> float:
+    """px of the smallest letters at this size."""
+    return LETTERS * size.scale(*side)
 
 
-def _area(drawn: Measured, size: PictureSize) -> float:
+def _area(side: Side, size: PictureSize) -> float:
     """px² that it takes of the sheet."""
-    width, height = drawn.size
-    return width * height * size.scale(width, height) ** 2
+    return side[0] * side[1] * size.scale(*side) ** 2
 
 
-def _off_ratio(drawn: Measured) -> float:
-    width, height = drawn.size
-    return abs(math.log(width / height / _RATIO))
+def _off_ratio(side: Side) -> float:
+    return abs(math.log(side[0] / side[1] / _RATIO))
