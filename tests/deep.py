@@ -1,6 +1,7 @@
 """A circuit as edge scores give it of a deep model: few heads, many MLPs, long chains of them."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from attention_viz.records.ids import HeadId
 from tests.builders import cut_of, node_of
 
 
+@cache
 def deep_cut_of(
     edges: int = 100, layers: int = 30, heads: int = 9, seed: int = 0, few: int = 10
 ) -> Circuit:
@@ -25,17 +27,15 @@ def deep_cut_of(
     chosen = {str(HeadId(int(layer), int(random.integers(heads)))) for layer in upper}
     mlps = random.choice(np.arange(1, layers), size=2 * layers // 3 - 1, replace=False)
     names = {INPUT, OUTPUT, "L0MLP", *chosen, *(f"L{layer}MLP" for layer in mlps)}
-    places = [
-        graph.edge(*place)
-        for place in np.argwhere(graph.edges)
-        if {graph.edge(*place).writer, graph.edge(*place).reader} <= names
-    ]
+    writers = [number for number, name in enumerate(graph.writers) if name in names]
+    readers = [number for number, (name, _) in enumerate(graph.readers) if name in names]
+    places = [graph.edge(w, r) for w in writers for r in readers if graph.edges[w, r]]
     first = {(INPUT, "L0MLP")}
     way = [edge for edge in places if edge.writer == "L0MLP" or edge.reader == OUTPUT]
     needed = {(e.writer, e.reader): e for e in way}  # one edge into each, and one out of each
     ids = [edge for edge in places if (edge.writer, edge.reader) in first]
     ids += list(needed.values())
-    rest = [edge for edge in places if edge not in set(ids)]
+    rest = [edge for edge in places if edge not in ids]
     more = random.permutation(len(rest))[: max(edges - len(ids), 0)]
     ids += [rest[number] for number in more]
     sizes = 6.0 / (1 + np.arange(len(ids))) ** 0.8

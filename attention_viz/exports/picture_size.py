@@ -17,6 +17,7 @@ _LEAST, _MOST = PICTURE_SIDE
 LETTERS = 11.0  # px, the smallest letters of a drawing at its own size
 LEGIBLE = 8.0  # px: 6 points
 _RATIO = 4 / 3
+_HEIGHT = 588.0  # px of the drawing, so that caption and legend have room beside it
 _WIDTHS = (640.0, 860.0, 1060.0, 1240.0)  # px that rows are spread over
 
 
@@ -62,11 +63,10 @@ def best_shape(
     """
     if len(shapes) == 1:
         return shapes[0]
-    sides: dict[Shape, Side] = {}
-    for shape in shapes:
-        sides[shape] = measure(shape)
-        if not size.is_asked and _letters(sides[shape], _SHEET) >= LEGIBLE:
-            return shape
+    first = measure(shapes[0])
+    if not size.is_asked and _letters(first, _SHEET) >= LEGIBLE:
+        return shapes[0]
+    sides = {shapes[0]: first} | {shape: measure(shape) for shape in shapes[1:]}
     if size.is_asked and None in (size.width, size.height):
         legible = [shape for shape, side in sides.items() if _letters(side, size) >= LEGIBLE]
         if legible:
@@ -87,7 +87,7 @@ def shapes_for(own: str = "") -> tuple[Shape, ...]:
 def _shapes() -> Iterator[Shape]:
     yield SHAPES["page"]
     for width in _WIDTHS:
-        yield replace(SHAPES["screen"], width=width)
+        yield replace(SHAPES["screen"], width=width, height=_HEIGHT)
     yield SHAPES["column"]
 
 

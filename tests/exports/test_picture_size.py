@@ -22,7 +22,7 @@ SHEET = PictureSize(960, 720)  # 10 × 7.5 inches
 
 def points(svg: bytes) -> list[float]:
     """The height of every text's letters; a picture's user unit is a point."""
-    return [float(size) for size in re.findall(rb"font: (?:\w+ )?([\d.]+)px", svg)]
+    return [float(size) for size in re.findall(rb"font(?:-size)?: (?:\w+ )*([\d.]+)px", svg)]
 
 
 def size_of(data: bytes) -> tuple[int, int]:

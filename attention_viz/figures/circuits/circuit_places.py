@@ -15,7 +15,7 @@ from attention_viz.records.circuits.circuit import Circuit
 from attention_viz.records.circuits.circuit_view import CircuitView
 
 COLUMN_GAP = 34  # px between token columns
-_MOST_WIDER = 1.8  # times that columns stand further apart in a wide shape
+_MOST_WIDER = 2.5  # times that columns stand further apart in a wide shape
 _SWEEPS = 4  # upward and downward by turns, to cross fewer edges
 GROUP_ROOM = 14  # px around a group's nodes
 _LANE_LEAN = 34  # px that the rows of a group lean left and right

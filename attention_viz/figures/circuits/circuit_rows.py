@@ -18,7 +18,7 @@ ONE_LINE = 30  # px high, where heads have no number
 _MLP_LIFT = 0.475  # of the gap between rows, above the heads of its layer
 _RISE = 46  # px that every second node of a row too wide for its shape stands higher
 # px from a row to the next at least: of heads, of MLPs alone, and with an MLP between them
-_ROW, _CHAIN, _BETWEEN = 64.0, 54.0, 94.0
+_ROW, _CHAIN, _BETWEEN = 48.0, 50.0, 92.0
 MOST_PLAIN = 8  # rows; where there are more, layers without a row are named too
 
 
