@@ -5,7 +5,12 @@ from functools import cache
 
 import numpy as np
 
-from attention_viz.records.circuits.circuit import Circuit, CircuitEdge, CircuitNode
+from attention_viz.records.circuits.circuit import (
+    Circuit,
+    CircuitEdge,
+    CircuitNode,
+    CircuitRequest,
+)
 from attention_viz.records.circuits.edge import INPUT, OUTPUT
 from attention_viz.records.circuits.graph import Graph
 from attention_viz.records.ids import HeadId
@@ -55,3 +60,10 @@ def deep_cut_of(
     output = CircuitNode(OUTPUT, "output", f"{plain.answer.shown} − {plain.distractor.shown}")
     request = replace(plain.request, edges=edges, exact_top=0)
     return replace(plain, request=request, nodes=(*nodes, output), edges=drawn, graph=graph)
+
+
+def deep_chosen_of(request: CircuitRequest, **more: int) -> Circuit:
+    """The same drawn as of chosen heads, every edge measured: the page then asks for no proof."""
+    circuit = deep_cut_of(**more)
+    edges = tuple(replace(edge, is_exact=True) for edge in circuit.edges)
+    return replace(circuit, request=request, edges=edges, graph=None, pairs=1, ablated=0.5)
