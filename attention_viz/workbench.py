@@ -28,9 +28,11 @@ from attention_viz.records.circuits.faithfulness import (
     CurveRequest,
     FaithfulnessRequest,
 )
+from attention_viz.records.circuits.mib import MibRequest
 from attention_viz.records.circuits.node import NodeRequest
 from attention_viz.records.circuits.pairs import PairsRequest
 from attention_viz.records.circuits.roles import RolesRequest
+from attention_viz.records.duration import DurationRequest
 from attention_viz.records.errors import (
     AttentionVizError,
     BadInput,
@@ -62,6 +64,7 @@ REGISTRY: dict[type, str] = {
     SweepRequest: "attention_viz.analysis.sweep:sweep_heads",
     SearchRequest: "attention_viz.analysis.search:search_heads",
     EstimateRequest: "attention_viz.analysis.search:estimate_search",
+    DurationRequest: "attention_viz.analysis.duration:estimate_duration",
     AgreementRequest: "attention_viz.analysis.looks.agreement:compare_kinds",
     ControlRequest: "attention_viz.analysis.looks.control:compare_with_random_sets",
     CostRequest: "attention_viz.analysis.looks.cost:cost_to_flip",
@@ -80,6 +83,7 @@ REGISTRY: dict[type, str] = {
     CircuitOnlyRequest: "attention_viz.analysis.circuits.faithfulness:predict_circuit_only",
     CircuitLensRequest: "attention_viz.analysis.circuits.faithfulness:read_circuit_lens",
     CurveRequest: "attention_viz.analysis.circuits.faithfulness:measure_curve",
+    MibRequest: "attention_viz.analysis.circuits.mib_curve:measure_mib",
     RolesRequest: "attention_viz.analysis.roles.roles:head_roles",
     NodeRequest: "attention_viz.analysis.circuits.node:node_detail",
     PairsRequest: "attention_viz.analysis.circuits.pairs:read_pairs",

@@ -1,6 +1,7 @@
 """Fixtures all tests share. Those of the browser live in tests/browser/conftest.py."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import pytest
 
@@ -8,12 +9,29 @@ from attention_viz.models.catalogue import Catalogue
 from attention_viz.models.loading import LoadedModel, load_model
 from attention_viz.records.model import EMBEDDED
 from attention_viz.workbench import Workbench
+from tests.pretended_device import pretending
+
+
+def pytest_addoption(parser) -> None:
+    parser.addoption(
+        "--device",
+        default="cpu",
+        help="where the analyses' models lie: cpu, cuda …, or pretended, a CUDA without a GPU",
+    )
 
 
 @pytest.fixture(scope="session")
-def embedded_model() -> LoadedModel:
+def device(request) -> Iterator[str]:
+    """The device that was asked for on the command line."""
+    name = request.config.getoption("--device")
+    with pretending() if name == "pretended" else nullcontext(name) as device:
+        yield device
+
+
+@pytest.fixture(scope="session")
+def embedded_model(device) -> LoadedModel:
     """The embedded model, loaded once; every workbench gets it without waiting."""
-    return load_model(Catalogue.standard().entry(EMBEDDED), device="cpu")
+    return load_model(Catalogue.standard().entry(EMBEDDED), device=device)
 
 
 @pytest.fixture

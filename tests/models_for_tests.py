@@ -84,11 +84,11 @@ def save_random_model(architecture: str, folder: Path, seed: int = 0) -> Path:
                 weight.mul_(4)  # default weights are so small that attention is uniform
     target = folder / architecture
     model.save_pretrained(target)
-    _tokenizer().save_pretrained(target)
+    random_tokenizer().save_pretrained(target)
     return target
 
 
-def _tokenizer() -> PreTrainedTokenizerFast:
+def random_tokenizer() -> PreTrainedTokenizerFast:
     vocabulary = {f"w{i}": i for i in range(WORDS)} | {"<bos>": WORDS}
     core = Tokenizer(models.WordLevel(vocabulary, unk_token="w0"))
     core.pre_tokenizer = pre_tokenizers.Whitespace()

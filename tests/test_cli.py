@@ -185,11 +185,11 @@ def test_search_for_divergence(ask):
     assert isinstance(found["flipped"], bool) and isinstance(found["minimal"], bool)
 
 
-@pytest.mark.parametrize("strategy", ["greedy", "pairs", "beam", "exhaustive"])
+@pytest.mark.parametrize("strategy", ["guided", "greedy", "pairs", "beam", "exhaustive"])
 def test_search_strategies(ask, strategy):
     found = ask("search", "--flip-to", " John", "--strategy", strategy, "--max-heads", 3)
     assert found["strategy"] == strategy
-    assert found["smallest"] in ((True,) if strategy == "exhaustive" else (None, False))
+    assert found["smallest"] in ((True,) if strategy == "exhaustive" else (None, False, True))
     for heads in found["alternatives"]:
         flipped = ask("ablate", "--heads", ",".join(heads))
         assert flipped["ablated"]["top"][0]["token"] == " John"

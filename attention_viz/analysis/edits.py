@@ -3,12 +3,13 @@
 What a kind takes, and from where to where, is said in its record (`KINDS`).
 
 An edit is applied to rows of z `[row, pos, d_head]`, one head each. Where positions are chosen,
-only those change.
+only those change. Rows carry only the positions from the first that an edit changes on.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from jaxtyping import Float, Int
@@ -30,6 +31,7 @@ class Place:
     rows: Int[Tensor, " row"]
     heads: Int[Tensor, " row"]
     attended: Attended | None
+    start: int = 0  # the prompt's position at which the rows begin
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,12 +46,25 @@ class Edit(ABC):
         if self.positions is None:
             return edited
         kept = z.clone()
-        kept[:, list(self.positions)] = edited[:, list(self.positions)]
+        own = [each - at.start for each in self.positions if 0 <= each - at.start < z.shape[1]]
+        kept[:, own] = edited[:, own]
         return kept
 
     def at(self, positions: tuple[int, ...]) -> "Edit":
         """The same edit at these positions only."""
         return replace(self, positions=positions)
+
+    @property
+    def first(self) -> int:
+        """The first position that can change."""
+        return 0 if self.positions is None else min(self.positions)
+
+    def stretch(self, read_out: int) -> tuple[int, int]:
+        """The positions [start, stop) a row must carry for what it says at `read_out`.
+
+        Before the first changed one all is clean; what comes after the read-out never reaches it.
+        """
+        return min(self.first, read_out), read_out + 1
 
     @abstractmethod
     def edit(self, at: "Place", z: Rows) -> Rows:
@@ -71,10 +86,18 @@ class Scale(Edit):
 class Replace(Edit):
     """z replaced by fixed values, e.g. those of another prompt."""
 
-    values: list[Float[Tensor, "pos head d_head"]]  # by layer
+    values: list[Float[Tensor, "pos head d_head"]]  # by layer; of one position: the same at all
+    differs: int = 0  # the first position at which they are not the clean ones
+
+    @property
+    def first(self) -> int:
+        return max(self.differs, super().first)
 
     def edit(self, at, z):
-        return self.values[at.layer][:, at.heads].transpose(0, 1).expand_as(z)
+        values = self.values[at.layer]
+        if len(values) > 1:
+            values = values[at.start : at.start + z.shape[1]]
+        return values[:, at.heads].transpose(0, 1).expand_as(z)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,8 +106,29 @@ class Reorder(Edit):
 
     order: Int[Tensor, " pos"]
 
+    def at(self, positions):
+        order = torch.arange(len(self.order), device=self.order.device)
+        order[list(positions)] = self.order[list(positions)]
+        return Reorder(positions, order)
+
+    @cached_property
+    def _touched(self) -> list[int]:
+        """Positions that take another's place, and those they come from."""
+        order = self.order.tolist()
+        return [each for pair in enumerate(order) if pair[0] != pair[1] for each in pair]
+
+    @property
+    def first(self) -> int:
+        return min(self._touched, default=len(self.order))
+
+    def stretch(self, read_out: int) -> tuple[int, int]:
+        """What comes from after the read-out is needed too, and what that comes from."""
+        if self.first > read_out:
+            return super().stretch(read_out)
+        return self.first, max(read_out, *self._touched) + 1
+
     def edit(self, at, z):
-        return z[:, self.order]
+        return z[:, self.order[at.start : at.start + z.shape[1]] - at.start]
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +178,7 @@ def _scale(asked: Asked, ablation: Ablation, positions) -> Edit:
 
 
 def _resample(asked: Asked, ablation: Ablation, positions) -> Edit:
-    return Replace(positions, [z[0] for z in asked.counterfactual.z])
+    return Replace(positions, [z[0] for z in asked.counterfactual.z], asked.first_difference)
 
 
 def _permute(asked: Asked, ablation: Ablation, positions) -> Edit:

@@ -1,9 +1,13 @@
 """The one-pass ("staircase") evaluation of many ablations of one prompt.
 
 A candidate joins the batch at its first ablated layer, as a copy of the clean residual stream
-entering that block: below it nothing changes, so nothing is computed. The blocks are called whole,
-with the arguments they had in the clean run; the edit happens in the registered attention
-function. Only the read-out position is unembedded, and the last block is computed only there.
+entering that block: below it nothing changes, so nothing is computed. Candidates that are the same
+up to some layer share a row until there (see `staircase`). By causality nothing changes
+before the first position that is edited either, nor does what comes after the read-out reach it:
+rows carry only the positions between (a second staircase; `models/stretch.py`). The blocks are
+called whole, with the arguments they had in the clean run; the edit happens in the registered
+attention function. Only the read-out position is unembedded, and the last block is computed only
+there.
 
 Where a model's blocks can't be called on their own (its self-test says so), every candidate is a
 whole forward with the same edits: slower, the same numbers.
@@ -23,6 +27,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from attention_viz.analysis import staircase
 from attention_viz.analysis.edits import Edit, Place
 from attention_viz.analysis.question import Asked
 from attention_viz.models.attention import Attended, Listener, listening
@@ -41,9 +46,6 @@ class Candidate:
     heads: tuple[HeadId, ...]
     edit: Edit
 
-    def first_layer(self, layers: int) -> int:
-        return min((head.layer for head in self.heads), default=layers)
-
 
 @torch.no_grad()
 def evaluate(
@@ -60,31 +62,49 @@ def evaluate(
     AttentionVizError where not even one candidate fits.
     """
     layers = asked.decoder.layers
-    first = [candidate.first_layer(layers) for candidate in candidates]
-    order = sorted(range(len(candidates)), key=lambda i: first[i])
+    ablated = [(id(candidate.edit), candidate.heads) for candidate in candidates]
+    for run, group in _by_stretch(asked, candidates):
+        order = staircase.in_order(ablated, group, layers)
 
-    def work(start: int, stop: int) -> T:
-        chosen = order[start:stop]
-        logits = _climb(asked, [candidates[i] for i in chosen], [first[i] for i in chosen])
-        with asked.turn():
-            return measure(logits)
+        def work(start: int, stop: int, run=run, order=order) -> T:
+            logits = _climb(asked, run, [candidates[i] for i in order[start:stop]])
+            with asked.turn():
+                return measure(logits)
 
-    costs = [layers - first[i] + 1 for i in order]
-    for start, stop, measured in in_chunks(asked, costs, work, budget=budget):
-        yield order[start:stop], measured
+        costs = staircase.costs_of(ablated, order, layers)
+        for start, stop, measured in in_chunks(asked, costs, work, run=run, budget=budget):
+            yield order[start:stop], measured
+
+
+def _by_stretch(asked: Asked, candidates: Sequence[Candidate]) -> Iterator[tuple[Run, list[int]]]:
+    """Candidates whose rows carry the same positions, as a stretch of the clean run and indices."""
+    groups = defaultdict(list)
+    for index, candidate in enumerate(candidates):
+        groups[candidate.edit.stretch(asked.position)].append(index)
+    if not asked.decoder.runs_stretches:
+        groups = {None: range(len(candidates))}
+    for stretch, group in groups.items():
+        yield (asked.run if stretch is None else asked.stretch(*stretch)), list(group)
 
 
 def in_chunks(
-    asked: Asked, costs: Sequence[int], work: Callable[[int, int], T], *, budget: int | None = None
+    asked: Asked,
+    costs: Sequence[int],
+    work: Callable[[int, int], T],
+    *,
+    run: Run | None = None,
+    budget: int | None = None,
 ) -> Iterator[tuple[int, int, T]]:
     """Do `work(start, stop)` on chunks of rows; `costs` are in blocks that a row goes through.
 
-    A chunk has as many rows as go through one block in CHUNK_SECONDS, at the speed of the chunk
-    before; at first, of the last batches of this model, or of the clean run, whose one row uses the
-    device badly. A chunk that runs out of memory is done again in halves.
+    `run` says which positions a row carries (default: the clean run's, all). A chunk has as many
+    rows as go through one block in CHUNK_SECONDS, at the speed of the chunk before; at first, of
+    the last batches of this model, or of the clean run, whose one row uses the device badly.
+    A chunk that runs out of memory is done again in halves.
     """
-    most = max(1, (budget or budget_of(asked)) // _row_bytes(asked))
-    rows = CHUNK_SECONDS / asked.seconds_per_block
+    length = (run or asked.run).residual[0].shape[1]
+    most = max(1, (budget or budget_of(asked)) // _row_bytes(asked, length))
+    rows = CHUNK_SECONDS / asked.seconds_per_block * len(asked.tokens) / length
     start = 0
     while start < len(costs):
         stop = min(len(costs), start + max(1, min(most, int(rows))))
@@ -100,7 +120,7 @@ def in_chunks(
         seconds = max(asked.busy - busy, 1e-9)
         blocks = sum(costs[start:stop])
         rows = min(CHUNK_SECONDS * blocks / seconds, 4 * rows)
-        asked.decoder.row_seconds = seconds / blocks / len(asked.tokens)
+        asked.decoder.row_seconds = seconds / blocks / length
         start = stop
 
 
@@ -109,18 +129,21 @@ def climb(
     residual: Float[Tensor, "row pos d_model"],
     *,
     layer: int,
+    run: Run | None = None,
 ) -> Float[Tensor, "row vocabulary"]:
     """Logits at the read-out from the residual stream entering `layer`, nothing edited.
 
-    The layer above the last one is the read-out itself. Raises BadInput for a model whose blocks
-    can't be called.
+    `run`: the stretch of the clean run whose positions the rows carry (default: all). The layer
+    above the last one is the read-out itself. Raises BadInput for a model whose blocks can't be
+    called.
     """
     asked.decoder.need_blocks("This measurement")
+    run = run or asked.run
     if layer == asked.decoder.layers:
-        return _read_out(asked, residual[:, asked.position])
+        return _read_out(asked, residual[:, asked.position - run.start])
     for each in range(layer, asked.decoder.layers - 1):
-        residual = _call(asked, each, residual)
-    return _read_out(asked, _call_last(asked, residual))
+        residual = _call(asked, run, each, residual)
+    return _read_out(asked, _call_last(asked, run, residual))
 
 
 def run_ablated(
@@ -130,32 +153,33 @@ def run_ablated(
     by_layer = defaultdict(list)
     for head in heads:
         by_layer[head.layer].append((0, head.head, edit))
-    change = _editor(asked, by_layer)
+    change = editor_of(asked, by_layer)
     with asked.turn():
         return asked.decoder.run(asked.ids, patterns=patterns, edit=change)
 
 
 def _climb(
-    asked: Asked, candidates: list[Candidate], first: list[int]
+    asked: Asked, run: Run, candidates: list[Candidate]
 ) -> Float[Tensor, "candidate vocabulary"]:
-    """Candidates sorted by first layer go up the blocks, each joining at its own."""
-    by_layer = defaultdict(list)
-    for row, candidate in enumerate(candidates):
-        for head in candidate.heads:
-            by_layer[head.layer].append((row, head.head, candidate.edit))
-    change = _editor(asked, by_layer)
+    """Candidates go up the blocks, each joining at its first layer and parting where it differs."""
     if not asked.decoder.calls_blocks:
         return _run_whole(asked, candidates)
-    layers, clean = asked.decoder.layers, asked.run.residual
+    stairs = staircase.build([(id(each.edit), each.heads) for each in candidates])
+    by_layer = {
+        layer: [(row, head, candidates[index].edit) for row, head, index in edited]
+        for layer, edited in stairs.edited.items()
+    }
+    change = editor_of(asked, by_layer, run.start)
+    last, clean = asked.decoder.layers - 1, run.residual
     residual = clean[0][:0]
     with listening(Listener(output=change)):
-        for layer in range(min(first[0], layers - 1), layers - 1):
-            residual = _join(residual, clean[layer], first.count(layer))
-            residual = _call(asked, layer, residual)
-        residual = _join(residual, clean[layers - 1], first.count(layers - 1))
-        final = _call_last(asked, residual)
-    untouched = clean[-1][:, asked.position].expand(first.count(layers), -1)
-    return _read_out(asked, torch.cat([final, untouched]))
+        for layer in range(last if stairs.first is None else stairs.first, last):
+            residual = _join(residual, clean[layer], stairs.joins.get(layer, []))
+            residual = _call(asked, run, layer, residual)
+        residual = _join(residual, clean[last], stairs.joins.get(last, []))
+        final = _call_last(asked, run, residual)
+    untouched = asked.run.residual[-1][:, asked.position]
+    return _read_out(asked, torch.cat([final, untouched])[stairs.ends])
 
 
 def _run_whole(asked: Asked, candidates: list[Candidate]) -> Float[Tensor, "candidate vocabulary"]:
@@ -165,32 +189,43 @@ def _run_whole(asked: Asked, candidates: list[Candidate]) -> Float[Tensor, "cand
     return _read_out(asked, torch.cat(final))
 
 
-def _call(asked: Asked, layer: int, residual: Tensor) -> Tensor:
+def _call(asked: Asked, run: Run, layer: int, residual: Tensor) -> Tensor:
     with asked.turn():
-        return asked.decoder.call_block(layer, residual, asked.run)
+        return asked.decoder.call_block(layer, residual, run)
 
 
-def _call_last(asked: Asked, residual: Tensor) -> Float[Tensor, "row d_model"]:
+def _call_last(asked: Asked, run: Run, residual: Tensor) -> Float[Tensor, "row d_model"]:
     """What leaves the last block at the read-out."""
+    position = asked.position - run.start
     if not len(residual):
-        return residual[:, asked.position]
+        return residual[:, position]
     with asked.turn():
-        return asked.decoder.call_last_block(residual, asked.run, asked.position)
+        return asked.decoder.call_last_block(residual, run, position)
 
 
-def _join(residual: Tensor, clean: Tensor, count: int) -> Tensor:
-    return torch.cat([residual, clean.expand(count, -1, -1)]) if count else residual
+def _join(residual: Tensor, clean: Tensor, sources: list[int]) -> Tensor:
+    """The rows there are, and new ones: copies of these rows, or of the clean one."""
+    if not sources:
+        return residual
+    if all(source == staircase.CLEAN for source in sources):
+        return torch.cat([residual, clean.expand(len(sources), -1, -1)])
+    return torch.cat([residual, torch.cat([residual, clean])[sources]])
 
 
-def _editor(asked: Asked, by_layer: dict) -> Callable[[int, Tensor, Attended | None], Tensor]:
-    """(layer, z, attended) → z with the rows' heads edited; rows of the same edit go together."""
+def editor_of(
+    asked: Asked, by_layer: dict, start: int = 0
+) -> Callable[[int, Tensor, Attended | None], Tensor]:
+    """(layer, z, attended) → z with the rows' heads edited; rows of the same edit go together.
+
+    The rows begin at the prompt's position `start`.
+    """
     groups = {layer: _group(asked, rows) for layer, rows in by_layer.items()}
 
     def change(
         layer: int, z: Float[Tensor, "row pos head d_head"], attended: Attended | None
     ) -> Tensor:
         for edit, rows, heads in groups.get(layer, ()):
-            at = Place(layer, rows, heads, attended)
+            at = Place(layer, rows, heads, attended, start)
             z[rows, :, heads] = edit(at, z[rows, :, heads])
         return z
 
@@ -218,10 +253,15 @@ def _read_out(asked: Asked, final: Float[Tensor, "row d_model"]) -> Float[Tensor
         return logits[:, : asked.vocabulary.size]
 
 
-def _row_bytes(asked: Asked) -> int:
-    """A generous estimate of what one row needs in a block and in the unembedding."""
-    length, decoder = len(asked.tokens), asked.decoder
-    numbers = 24 * length * decoder.d_model + 3 * decoder.heads * length**2
+def _row_bytes(asked: Asked, length: int) -> int:
+    """A generous estimate of what one row of that length needs in a block and in the unembedding.
+
+    Keys and values are of all positions.
+    """
+    keys, decoder = len(asked.tokens), asked.decoder
+    numbers = 24 * length * decoder.d_model + 3 * decoder.heads * length * keys
+    if length < keys:
+        numbers += 4 * keys * decoder.d_model
     return torch.finfo(decoder.dtype).bits // 8 * (numbers + 3 * asked.vocabulary.size)
 
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from attention_viz.models.decoder import Decoder, Run
 from attention_viz.models.loading import LoadedModel
+from attention_viz.models.stretch import cut_run, run_from
 from attention_viz.models.vocabulary import Vocabulary
 from attention_viz.records.ablation import Prediction, RankedToken
 from attention_viz.records.circuits.pairs import TokenPair
@@ -39,6 +40,7 @@ class Asked:
     answer: int
     distractor: int
     busy: float = 0.0  # seconds of device work so far; tells the engine how fast the device is
+    _stretches: dict[tuple[int, int], Run] = field(default_factory=dict)
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -88,8 +90,26 @@ class Asked:
                 "Resample ablation needs a counterfactual prompt.",
                 "Give one with the same number of tokens, or choose another kind.",
             )
+        ids, start = ids_of(self.read.counterfactual), self.first_difference
         with self.turn():
-            return self.decoder.run(ids_of(self.read.counterfactual))
+            if self.decoder.runs_stretches and 0 < start < len(self.tokens):
+                return run_from(self.decoder, self.run, ids, start)
+            return self.decoder.run(ids)
+
+    @cached_property
+    def first_difference(self) -> int:
+        """The first position of another token in the counterfactual; without one, the length."""
+        both = zip(self.tokens.items, self.read.counterfactual.items, strict=True)
+        differs = (i for i, (one, other) in enumerate(both) if one.id != other.id)
+        return next(differs, len(self.tokens))
+
+    def stretch(self, start: int, stop: int) -> Run:
+        """The clean run's positions from `start` to `stop`; all where the model needs them."""
+        if not self.decoder.runs_stretches:
+            return self.run
+        if (start, stop) not in self._stretches:
+            self._stretches[start, stop] = cut_run(self.run, start, stop)
+        return self._stretches[start, stop]
 
     def token(self, id: int) -> Token:
         return self.vocabulary.token(id)

@@ -9,11 +9,15 @@ Score: KL(clean ‖ ablated) in nats, or the flip-to token's logit minus the gre
 """
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from math import comb
 
 from attention_viz.analysis import strategies
 from attention_viz.analysis.edits import Edit, edit_of
+from attention_viz.analysis.head_estimates import estimate_effects
 from attention_viz.analysis.metrics import margin, read_metric
 from attention_viz.analysis.one_pass import Candidate, evaluate
 from attention_viz.analysis.question import Asked, ask
@@ -34,6 +38,7 @@ from attention_viz.records.search import (
     Strategy,
 )
 
+BACKWARD = 3  # runs that take as long as one there and back
 EXHAUSTIVE_RUNS = 300_000  # an exhaustive search without a budget stops before more
 
 
@@ -64,8 +69,11 @@ def estimate_search(
 ) -> Estimate:
     """Runs and seconds the search may take. Raises BadInput as the search would."""
     search = begin_search(ask(model, request.question, pace), request.search)
-    sizes = strategies.count_runs(request.search.strategy, len(search.pool), search.most)
+    strategy, slope = request.search.strategy, search.has_slope
+    sizes = strategies.count_runs(strategy, len(search.pool), search.most, has_slope=slope)
     blocks = sum(count * _blocks(search.asked, size) for size, count in sizes.items())
+    backward = strategies.count_gradients(strategy, search.most, has_slope=slope)
+    blocks += backward * BACKWARD * search.asked.decoder.layers
     runs, seconds = sum(sizes.values()), blocks * search.asked.seconds_per_block
     allowed = search.allowed_runs
     if allowed is not None and runs > allowed:
@@ -112,16 +120,19 @@ class Search:
     smallest: bool | None = None
     alternatives: list[HeadSet] = field(default_factory=list)
     stopped: str = "running"
+    gradients: int = 0
+    first_flip: int | None = None
     started: float = field(default_factory=time.perf_counter)
 
     def run(self) -> None:
         strategy = self.request.strategy
-        self.expected = sum(strategies.count_runs(strategy, len(self.pool), self.most).values())
+        runs = strategies.count_runs(strategy, len(self.pool), self.most, has_slope=self.has_slope)
+        self.expected = sum(runs.values())
         strategies.RUN[strategy](self, self.pool, tell=self.take)
         self.stopped = self._why()
-        if strategy is Strategy.EXHAUSTIVE and self.stopped == "flipped":
-            self.smallest = True
         self._drop_unneeded()
+        if self.stopped == "flipped" and self._tried_all_smaller():
+            self.smallest = True
         if self.stopped == "flipped":
             self._find_alternatives()
 
@@ -171,9 +182,36 @@ class Search:
             if not self.steps:
                 self.found = self.best
             self.report()
-            longest = self.request.budget_seconds
-            if longest is not None and self.seconds > longest:
-                raise OutOfBudget
+            self._check_time()
+
+    @property
+    def has_slope(self) -> bool:
+        return self.request.objective is Objective.FLIP
+
+    def guess(self, sets: Sequence[HeadSet]) -> list[dict[HeadId, float]]:
+        """Margins with one head more beside each set, to first order. Raises OutOfBudget."""
+        known = [self.known[heads].score if heads else self.start for heads in sets]
+        effects = estimate_effects(
+            self.asked, sets, self.edit, lambda logits: margin(logits, self.request.flip_to)
+        )
+        self.gradients += len(sets)
+        self._check_time()
+        return [
+            {head: score + own[head.layer, head.head].item() for head in self.pool}
+            for score, own in zip(known, effects, strict=True)
+        ]
+
+    @cached_property
+    def start(self) -> float:
+        """The score where nothing is ablated."""
+        if not self.has_slope:
+            return 0.0  # KL
+        return margin(self.asked.logits[None], self.request.flip_to).item()
+
+    def _check_time(self) -> None:
+        longest = self.request.budget_seconds
+        if longest is not None and self.seconds > longest:
+            raise OutOfBudget
 
     def _measure(self, logits) -> tuple[list[float], list[int]]:
         if self.request.objective is Objective.KL:
@@ -189,6 +227,8 @@ class Search:
     def _remember(self, scored: Scored) -> None:
         """Keep a score, and the best of all: a flip with few heads, else the greatest score."""
         self.known[scored.heads] = scored
+        if self.first_flip is None and self.is_done(scored):
+            self.first_flip = self.evaluations
         if self.best is None or self._rank(scored) < self._rank(self.best):
             self.best = scored
 
@@ -265,8 +305,14 @@ class Search:
     def give_up(self, why: str) -> None:
         """End early: the best of what was run is what was found."""
         self.stopped = why
-        if self.best is not None and (not self.steps or self.best.score > self.found.score):
+        if self._has_better():
             self._tell_path(self.best)
+
+    def _has_better(self) -> bool:
+        """Whether the best of what was run is not the set told last."""
+        if self.best is None:
+            return False
+        return not self.steps or self._rank(self.best) < self._rank(self.found)
 
     # What was found, checked
 
@@ -275,12 +321,18 @@ class Search:
         if self.request.objective is Objective.FLIP and not self.is_done(self.found):
             return  # nothing was reached that a smaller set could keep
         while len(self.found.heads) > 1:
-            best = self.score(_without_one(self.found.heads))[0]
+            best = self.score(strategies.without_one(self.found.heads))[0]
             if not self._is_as_good(best):
                 break
             dropped = next(head for head in self.found.heads if head not in best.heads)
             self.take(best, dropped=dropped)
         self.minimal = True
+
+    def _tried_all_smaller(self) -> bool:
+        """Whether every set of fewer heads was run; none of them flips, or it would be found."""
+        tried = Counter(len(heads) for heads in self.known)
+        sizes = range(1, len(self.found.heads))
+        return all(tried[size] == comb(len(self.pool), size) for size in sizes)
 
     def _is_as_good(self, smaller: Scored) -> bool:
         if self.request.objective is Objective.FLIP:
@@ -290,9 +342,13 @@ class Search:
     def _find_alternatives(self) -> None:
         """Other minimal sets that flip: among the sets run, then by leaving out a member.
 
-        Without one head of the set found, the search is done again by pairs and growth: where it
-        still flips, other heads can do that head's work.
+        Without one head of the set found, the search is done again (by gradients where it was
+        guided by them, else by pairs and growth): where it still flips, other heads can do that
+        head's work.
         """
+        again = strategies.by_pairs
+        if self.request.strategy is Strategy.GUIDED:
+            again = strategies.by_slope
         done = {tuple(sorted(self.found.heads))}
         flips = [each for each in self.known.values() if self.is_done(each)]
         for flip in sorted(flips, key=lambda each: (len(each.heads), -each.score, each.heads)):
@@ -300,7 +356,7 @@ class Search:
         for head in self.found.heads:
             pool = [other for other in self.pool if other != head]
             if len(self.alternatives) < self.request.alternatives and pool:
-                self._keep_alternative(strategies.by_pairs(self, pool), done)
+                self._keep_alternative(again(self, pool), done)
         self.alternatives.sort(key=len)
         if any(len(heads) < len(self.found.heads) for heads in self.alternatives):
             self.smallest = False
@@ -308,12 +364,7 @@ class Search:
     def _keep_alternative(self, scored: Scored, done: set[HeadSet]) -> None:
         if len(self.alternatives) >= self.request.alternatives or not self.is_done(scored):
             return
-        while len(scored.heads) > 1:
-            smaller = self.score(_without_one(scored.heads))[0]
-            if not self.is_done(smaller):
-                break
-            scored = smaller
-        heads = tuple(sorted(scored.heads))
+        heads = tuple(sorted(strategies.trim(self, scored).heads))
         if heads not in done:
             done.add(heads)
             self.alternatives.append(heads)
@@ -334,7 +385,8 @@ class Search:
         self.asked.pace.report(self.evaluations, self.expected, self.result())
 
     def result(self) -> SearchResult:
-        found = self.found
+        # While it runs, the best set there is, told or not yet.
+        found = self.best if self.stopped == "running" and self._has_better() else self.found
         return SearchResult(
             request=self.request,
             tokens=self.asked.tokens,
@@ -343,25 +395,23 @@ class Search:
             steps=tuple(self.steps),
             score=found.score if found else None,
             top=self.asked.token(found.top) if found else None,
-            flipped=self._flipped(),
+            flipped=self._flipped(found),
             minimal=self.minimal,
             smallest=self.smallest,
             alternatives=tuple(self.alternatives),
             evaluations=self.evaluations,
             seconds=self.seconds,
             stopped=self.stopped,
+            gradients=self.gradients,
+            first_flip=self.first_flip,
         )
 
-    def _flipped(self) -> bool | None:
-        if self.found is None:
+    def _flipped(self, found: Scored | None) -> bool | None:
+        if found is None:
             return None
         if self.request.objective is Objective.FLIP:
-            return self.found.top == self.request.flip_to
-        return self.found.top != self.asked.logits.argmax().item()
-
-
-def _without_one(heads: HeadSet) -> Iterable[HeadSet]:
-    return [tuple(head for head in heads if head != out) for out in heads]
+            return found.top == self.request.flip_to
+        return found.top != self.asked.logits.argmax().item()
 
 
 def _difference(rival: Scored | None, before: HeadSet, dropped: HeadId | None) -> HeadId | None:

@@ -109,8 +109,8 @@ def _add_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--strategy",
         choices=[strategy.value for strategy in Strategy],
-        default=Strategy.PAIRS.value,
-        help="cost: how sets are searched; default: pairs",
+        default=Strategy.GUIDED.value,
+        help="cost: how sets are searched; default: guided",
     )
     parser.add_argument(
         "--sets", type=options.count, default=500, metavar="N", help="control: default 500"

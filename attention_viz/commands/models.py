@@ -60,7 +60,11 @@ def _tell(name: str, result: ModelInfo | str) -> str:
         ["self-test", "error (relative)"],
         ((check.claim, f"{check.error:.1e}") for check in result.checks),
     )
-    return f"{name}: passed; {result.architecture}, {result.engine}, {result.device}\n{checks}"
+    parts = table(
+        ["part", ""], ((each.name, each.reason or "right") for each in result.capabilities)
+    )
+    head = f"{name}: passed; {result.architecture}, {result.engine}, {result.device}"
+    return f"{head}\n{checks}\n{parts}"
 
 
 def to_json(
@@ -79,7 +83,7 @@ def _test_json(result: ModelInfo | str | None) -> dict[str, Any]:
         return {}
     if isinstance(result, str):
         return {"passed": False, "reason": result}
-    return {"passed": True, **pick(result, "engine", "device", "checks")}
+    return {"passed": True, **pick(result, "engine", "device", "checks", "capabilities")}
 
 
 def to_text(catalogue: Catalogue) -> str:

@@ -30,9 +30,9 @@ def _add_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--strategy",
         choices=[strategy.value for strategy in Strategy],
-        default=Strategy.PAIRS.value,
+        default=Strategy.GUIDED.value,
         help="; ".join(f"{strategy.value}: {strategy.about}" for strategy in Strategy)
-        + " (default: pairs)",
+        + " (default: guided)",
     )
     parser.add_argument(
         "--budget-seconds", type=options.positive, metavar="X", help="stop after so long"
@@ -103,10 +103,14 @@ def to_text(result: SearchResult) -> str:
             "",
             f"found: {_found(result)}",
             *_others(result),
-            f"{result.evaluations} evaluations in {result.seconds:.2f} s; "
+            f"{result.evaluations} evaluations{_back(result)} in {result.seconds:.2f} s; "
             f"stopped: {result.stopped}",
         ]
     )
+
+
+def _back(result: SearchResult) -> str:
+    return f" and {result.gradients} backward passes" if result.gradients else ""
 
 
 def _found(result: SearchResult) -> str:

@@ -15,6 +15,7 @@ from networkx.readwrite.gexf import GEXFWriter
 from attention_viz.figures.circuits.circuit_layout import edge_names
 from attention_viz.figures.escape import visible
 from attention_viz.records.circuits.circuit import Circuit, CircuitEdge, CircuitNode, CircuitRequest
+from attention_viz.records.circuits.circuit_file import HEADS_SHARING
 from attention_viz.records.circuits.faithfulness import Faithfulness
 
 Positions = Mapping[str, tuple[float, float]]
@@ -110,8 +111,16 @@ def _about(circuit: Circuit) -> dict[str, Any]:
         "baseline": float(circuit.baseline),
         "ablated": _number(circuit.ablated),
         "unit": "logits",
+        HEADS_SHARING: _heads_sharing(circuit),
     }
     return _known(values)
+
+
+def _heads_sharing(circuit: Circuit) -> int | None:
+    """How many heads share keys and values; None where each has its own."""
+    graph = circuit.graph
+    group = 1 if graph is None else graph.heads // graph.key_value_heads
+    return group if group > 1 else None
 
 
 def _faithfulness_values(found: Faithfulness | None) -> dict[str, Any]:

@@ -237,7 +237,21 @@ def writers_of(prompt):
     return found
 """
 
-# What writers' results are replaced by.
+# What writers' results are replaced by. In braces: the part of the input that stays.
+POSITIONS_STAY = """
+def kept_of(prompt):
+    # Position embeddings, which stay: of the input only the token embedding is replaced.
+    with torch.no_grad():
+        _, cache = model.run_with_cache(ids_of(prompt))
+    return cache["hook_pos_embed"]
+"""
+
+NOTHING_STAYS = """
+def kept_of(prompt):
+    # Nothing: of the input the position embeddings are replaced as well.
+    return 0
+"""
+
 REPLACED = {
     AblationKind.RESAMPLE: """
 def replaced_of(pair):
@@ -245,7 +259,9 @@ def replaced_of(pair):
 """,
     AblationKind.ZERO: """
 def replaced_of(pair):
-    return {name: torch.zeros_like(value) for name, value in writers_of(pair[0]).items()}
+    found = {name: torch.zeros_like(value) for name, value in writers_of(pair[0]).items()}
+    found["input"] = found["input"] + kept_of(pair[0])
+    return found
 """,
     AblationKind.MEAN: """
 def mean_writers():
@@ -254,6 +270,7 @@ def mean_writers():
     for clean, *_ in PAIRS:
         for name, value in writers_of(clean).items():
             first = 1 if BOS and value.shape[1] > 1 else 0
+            value = value - kept_of(clean) if name == "input" else value
             kept.setdefault(name, []).append(value[0, first:])
     return {name: torch.cat(values).mean(0) for name, values in kept.items()}
 
@@ -262,9 +279,29 @@ MEANS = mean_writers()
 
 
 def replaced_of(pair):
-    return {name: MEANS[name].expand_as(value) for name, value in writers_of(pair[0]).items()}
+    found = {name: MEANS[name].expand_as(value) for name, value in writers_of(pair[0]).items()}
+    found["input"] = found["input"] + kept_of(pair[0])
+    return found
 """,
 }
+
+# The mean of every position by itself; the position embeddings are the same in all prompts.
+REPLACED_PER_POSITION = """
+def mean_writers():
+    # Over all clean prompts, which have one length.
+    kept = {}
+    for clean, *_ in PAIRS:
+        for name, value in writers_of(clean).items():
+            kept.setdefault(name, []).append(value)
+    return {name: sum(values) / len(values) for name, values in kept.items()}
+
+
+MEANS = mean_writers()
+
+
+def replaced_of(pair):
+    return MEANS
+"""
 
 EDGES_OF_PAIRS = """
 effects = {edge: 0.0 for edge in EDGES if edge[4]}
@@ -293,13 +330,13 @@ def points_of(pair):
 """
 
 EAP_IG_POINTS = """
-STEPS = {steps}
+SHARES = {shares}  # of that way
 
 
 def points_of(pair):
     # Where gradients are taken: on the way from the counterfactual's embeddings to the clean ones.
     start, stop = writers_of(pair[1])["input"], writers_of(pair[0])["input"]
-    return [(ids_of(pair[0]), start + k / STEPS * (stop - start)) for k in range(1, STEPS + 1)]
+    return [(ids_of(pair[0]), start + share * (stop - start)) for share in SHARES]
 """
 
 ESTIMATE = """

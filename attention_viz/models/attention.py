@@ -7,6 +7,9 @@ listener change q, k, v before and z after, or read the pattern.
 Shapes: q `[batch, head, query, d_head]`; k, v `[batch, key/value head, key, d_head]`;
 z `[batch, pos, head, d_head]`; pattern `[batch, head, query, key]`.
 
+Where only a stretch of a prompt's positions is run (`stretch.py`), the keys and values of those
+before it are put in front here, so that blocks need not know.
+
 A few older families (GPT-J, BLOOM, Falcon …) look nothing up. Their z is taken where it enters the
 output projection instead, which reaches less: no q, k, v and no pattern.
 """
@@ -15,7 +18,8 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -28,9 +32,16 @@ from transformers.masking_utils import eager_mask, sdpa_mask
 class Attended:
     """What the queries of one attention layer looked at."""
 
+    key: Tensor  # [batch, key/value head, key, d_head]
     value: Tensor  # [batch, key/value head, key, d_head]
-    visible: Tensor  # booleans, broadcast to [batch, head, query, key]
+    mask: Tensor | None  # as the model gave it; None: causal
+    queries: int
     heads: int
+
+    @cached_property
+    def visible(self) -> Tensor:
+        """Booleans, broadcast to [batch, head, query, key]."""
+        return _boolean(self.mask, self.queries, self.key)
 
     def uniform(self, rows: Tensor, heads: Tensor) -> Tensor:
         """z `[row, pos, d_head]` of chosen (row, head)s, all visible keys weighted equally."""
@@ -51,6 +62,44 @@ class Listener:
     pattern: Callable[[int, Tensor], None] | None = None
 
 
+@dataclass(frozen=True)
+class Earlier:
+    """What a stretch's queries see besides the stretch itself: clean keys and values before it."""
+
+    key: Tensor  # [1 or pair, key/value head, position before the stretch, d_head]
+    value: Tensor
+    mask: Tensor | None  # of the stretch's queries and of all keys up to its end; None: causal
+
+    def lead(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """All keys and values: the earlier ones before each row's own."""
+        if not self.key.shape[2]:
+            return key, value
+        return _put_before(self.key, key), _put_before(self.value, value)
+
+
+def _put_before(earlier: Tensor, own: Tensor) -> Tensor:
+    if len(earlier) == 1:
+        earlier = earlier.expand(len(own), -1, -1, -1)
+    else:  # rows of several pairs, those of one pair side by side
+        earlier = earlier.repeat_interleave(len(own) // len(earlier), 0)
+    return torch.cat([earlier, own], 2)
+
+
+_earlier: ContextVar[Earlier | None] = ContextVar("earlier_positions", default=None)
+
+
+@contextmanager
+def continuing(earlier: Earlier | None) -> Iterator[None]:
+    """Let the one attention layer that is called meanwhile see earlier positions."""
+    token = _earlier.set(earlier)
+    try:
+        yield
+    finally:
+        _earlier.reset(token)
+
+
+_NOBODY = Listener()
+
 # A context variable: a listener in one thread never sees another thread's forward pass.
 _listener: ContextVar[Listener | None] = ContextVar("attention_listener", default=None)
 
@@ -63,6 +112,19 @@ def listening(listener: Listener) -> Iterator[None]:
         yield
     finally:
         _listener.reset(token)
+
+
+@contextmanager
+def adding(inputs: Callable) -> Iterator[None]:
+    """Let `inputs` act too, after whoever is listening already, in this thread meanwhile."""
+    listener = _listener.get() or Listener()
+    first = listener.inputs
+
+    def both(layer: int, *slots: Tensor):
+        return inputs(layer, *(slots if first is None else first(layer, *slots)))
+
+    with listening(replace(listener, inputs=both)):
+        yield
 
 
 def use_our_attention(hf, implementation: str) -> None:
@@ -78,18 +140,19 @@ def _registered(implementation: str) -> str:
 
 
 def _attend(base, module, query, key, value, attention_mask, **kwargs):
-    listener = _listener.get()
-    if listener is None:
-        return base(module, query, key, value, attention_mask, **kwargs)
+    listener = _listener.get() or _NOBODY
     if listener.inputs is not None:
         query, key, value = listener.inputs(module.layer_idx, query, key, value)
+    earlier = _earlier.get()
+    if earlier is not None:
+        (key, value), attention_mask = earlier.lead(key, value), earlier.mask
     if listener.pattern is not None:
         mask = _additive(attention_mask, query, key)
         weights = _own_eager(module)(module, query, key, value, mask, **kwargs)[1]
         listener.pattern(module.layer_idx, weights)
     z, weights = base(module, query, key, value, attention_mask, **kwargs)
     if listener.output is not None:
-        seen = Attended(value, _boolean(attention_mask, query, key), query.shape[1])
+        seen = Attended(key, value, attention_mask, query.shape[2], query.shape[1])
         z = listener.output(module.layer_idx, z, seen)
     return z, weights
 
@@ -127,19 +190,24 @@ def listen_at_projections(projections: Sequence[nn.Module], heads: int) -> None:
         module.register_forward_pre_hook(hear(layer))
 
 
-def _boolean(mask: Tensor | None, query: Tensor, key: Tensor) -> Tensor:
+def _boolean(mask: Tensor | None, queries: int, key: Tensor) -> Tensor:
     """Which keys each query sees; sdpa leaves the causal mask out."""
     if mask is None:
-        shape = (query.shape[-2], key.shape[-2])
-        return torch.ones(shape, dtype=torch.bool, device=query.device).tril()[None, None]
+        return causal_mask(queries, key.shape[-2], key.device)
     # An additive mask may hold more than the mask (ALiBi's slopes): only hidden keys are huge.
     return mask if mask.dtype == torch.bool else mask > torch.finfo(mask.dtype).min / 2
+
+
+def causal_mask(queries: int, keys: int, device) -> Tensor:
+    """Booleans `[1, 1, query, key]`; the queries are those of the last positions."""
+    seen = torch.ones(queries, keys, dtype=torch.bool, device=device)
+    return seen.tril(keys - queries)[None, None]
 
 
 def _additive(mask: Tensor | None, query: Tensor, key: Tensor) -> Tensor:
     """sdpa leaves the causal mask out, or gives it as booleans; eager attention adds numbers."""
     if mask is None:
-        mask = _boolean(mask, query, key)
+        mask = _boolean(mask, query.shape[-2], key)
     if mask.dtype == torch.bool:
         least = torch.finfo(query.dtype).min
         mask = torch.zeros_like(mask, dtype=query.dtype).masked_fill(~mask, least)

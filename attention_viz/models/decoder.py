@@ -1,7 +1,7 @@
 """A decoder as its blocks: runs with activations kept, and single blocks called again.
 
-Which module is the embedding, a block, the output projection, the final norm or the unembedding
-is looked up in TransformerLens' architecture adapters, so every family they know works here.
+Which module is what is looked up in `architecture`, so every family that TransformerLens knows
+works here.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,19 +12,21 @@ from dataclasses import dataclass, field
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from transformer_lens.factories.architecture_adapter_factory import ArchitectureAdapterFactory
-from transformer_lens.model_bridge.sources._bridge_builder import build_bridge_config_from_hf
 from transformers.pytorch_utils import Conv1D
 
+from attention_viz.models.architecture import REMEDY, Architecture
 from attention_viz.models.attention import (
     Attended,
+    Earlier,
     Listener,
+    continuing,
     listen_at_projections,
     listening,
     use_our_attention,
 )
 from attention_viz.models.fused import fuse_activations
-from attention_viz.records.errors import BadInput, ModelUnavailable
+from attention_viz.models.writes import Writes
+from attention_viz.records.errors import BadInput
 
 Edit = Callable[[int, Tensor, Attended | None], Tensor]  # (layer, z, attended) → z
 
@@ -41,6 +43,9 @@ class Run:
     attended: list[Attended | None] = field(default_factory=list)  # by layer; None: only z is heard
     pattern: list[Tensor] = field(default_factory=list)  # layers of [batch, head, query, key]
     calls: list[tuple[tuple, dict]] = field(default_factory=list)  # all other block arguments
+    # Of a stretch of a run (see stretch.py): its first position, and by layer what lies before it
+    start: int = 0
+    earlier: list[Earlier] | None = None
 
 
 class Decoder:
@@ -48,33 +53,40 @@ class Decoder:
 
     def __init__(self, hf: nn.Module, *, implementation: str = "sdpa"):
         self.hf = hf.eval().requires_grad_(False)
+        for config in (hf.config, hf.config.get_text_config()):
+            config.return_dict = True  # a checkpoint may say otherwise
         use_our_attention(hf, implementation)
         fuse_activations(hf)
-        self.settings = _read_settings(hf)
-        parts = self.part = _Parts(hf, self.settings)  # modules by TransformerLens' names
-        self.embedding: nn.Module = parts("embed")
-        self.blocks: nn.ModuleList = parts("blocks")
-        self.final_norm: nn.Module = parts("ln_final")
-        self.unembedding: nn.Module = parts("unembed")
-        self.attentions = [parts(f"blocks.{i}.attn") for i in range(len(self.blocks))]
-        self.projections = [parts(f"blocks.{i}.attn.o") for i in range(len(self.blocks))]
+        parts = self.architecture = Architecture(hf)
+        self.settings = parts.settings
+        self.embedding: nn.Module = parts.embedding
+        self.blocks: nn.ModuleList = parts.blocks
+        self.final_norm: nn.Module = parts.final_norm
+        self.unembedding: nn.Module = parts.unembedding
+        self.projections = [layer.projection for layer in parts.layers]
         self.layers = len(self.blocks)
         self.heads = self.settings.n_heads
         self.key_value_heads = self.settings.n_key_value_heads or self.heads
         self.d_model = self.settings.d_model
-        # With a norm after attention (Gemma 2, OLMo 2) z @ W_O is not what reaches the stream.
-        self.writes_to_stream = not parts.has("blocks", "ln1_post")
-        self._scale_logits = _scaling_of(hf.config)
+        self.d_head = self.output_weights(0).shape[1]  # of z; keys may be longer
+        self.logit_factor, self.logit_cap = _scaling_of(hf.config)
+        self._writes: Writes | BadInput | None = None
         self.row_seconds: float | None = None  # of one token in one block, in the last batches
         self.memory: int | None = None  # bytes that a batch may take; None: half of what is free
         # The self-test says how much of the one-pass engine this model allows.
         self.calls_blocks = True  # else: one whole forward per candidate
-        self.reads_one_position = parts.has("blocks", "mlp")  # else: the last block is called whole
+        last = parts.layers[-1].acts_by_position
+        self.reads_one_position = bool(last)  # else: the last block is called whole
+        self.arguments_by_row: set[int | str] = set()  # of blocks: first dimension × rows
         self.hears_attention = self._is_heard()
+        self.why_unheard = (
+            "its attention is out of reach in transformers, only what heads write is heard"
+        )
+        self.runs_stretches = self.hears_attention  # else: rows carry every position
         if not self.hears_attention:
             listen_at_projections(self.projections, self.heads)
         if self.reads_one_position:  # after the listening: that is to have z at all positions
-            for module in (self.projections[-1], parts(f"blocks.{self.layers - 1}.mlp")):
+            for module in last:
                 module.register_forward_pre_hook(_only_read_position)
 
     @property
@@ -115,8 +127,17 @@ class Decoder:
             self.run_blocks(ids)
         return run
 
-    def run_blocks(self, ids: Int[Tensor, "batch pos"]) -> None:
-        """The model without its unembedding, for what hooks and listeners hear on the way."""
+    def run_blocks(self, ids: Int[Tensor, "batch pos"], stretch: Run | None = None) -> None:
+        """The model without its unembedding, for what hooks and listeners hear on the way.
+
+        Of a stretch of a run of the same prompts, just that: rows of one prompt side by side.
+        """
+        if stretch is not None:
+            residual = stretch.residual[0]
+            residual = residual.repeat_interleave(len(ids) // len(residual), 0)
+            for layer in range(self.layers):
+                residual = self.call_block(layer, residual, stretch)
+            return
         self.hf.base_model(input_ids=ids.to(self.device), use_cache=False)
 
     @torch.no_grad()
@@ -144,31 +165,74 @@ class Decoder:
     def call_block(
         self, layer: int, residual: Float[Tensor, "batch pos d_model"], run: Run
     ) -> Float[Tensor, "batch pos d_model"]:
-        """Call a block whole, with every other argument as in `run` (of batch 1)."""
-        args, kwargs = run.calls[layer]
-        return first_tensor(self.blocks[layer](residual, *args, **kwargs))
+        """Call a block whole, with every other argument as in `run` (of batch 1).
+
+        Of a stretch of a run, `residual` has the stretch's positions.
+        """
+        args, kwargs = self._for_rows(run.calls[layer], len(residual))
+        with continuing(run.earlier[layer] if run.earlier else None):
+            return first_tensor(self.blocks[layer](residual, *args, **kwargs))
+
+    def _for_rows(self, call: tuple[tuple, dict], rows: int) -> tuple[tuple, dict]:
+        """A call's arguments for more rows; most are for any number, BLOOM's ALiBi is for one."""
+        args, kwargs = call
+        if rows == 1 or not self.arguments_by_row:
+            return call
+
+        def fit(name: int | str, value):
+            if name not in self.arguments_by_row:
+                return value
+            return value.repeat(rows, *[1] * (value.ndim - 1))
+
+        args = tuple(fit(name, value) for name, value in enumerate(args))
+        return args, {name: fit(name, value) for name, value in kwargs.items()}
 
     def call_last_block(
         self, residual: Float[Tensor, "batch pos d_model"], run: Run, position: int
     ) -> Float[Tensor, "batch d_model"]:
-        """The last block's output at one position: beyond the keys, only that is computed."""
+        """The last block's output at one position of `residual`: only that, beyond the keys."""
         token = _read_at.set(position if self.reads_one_position else None)
         try:
             return self.call_block(self.layers - 1, residual, run)[:, position]
         finally:
             _read_at.reset(token)
 
-    def has_part(self, name: str) -> bool:
-        """Whether the blocks have a part of that TransformerLens name ("ln2", "mlp")."""
-        return self.part.has("blocks", name)
+    def lose_writes(self, reason: BadInput) -> None:
+        """What single heads write was found wrong: nothing that needs it is answered."""
+        self._writes = reason
+
+    @property
+    def writes(self) -> Writes | BadInput:
+        """How head results reach the stream, or why that can't be told; found on first use."""
+        if self._writes is None:
+            try:
+                self._writes = Writes(self)
+            except BadInput as error:
+                self._writes = error
+        return self._writes
+
+    @property
+    def writes_to_stream(self) -> bool:
+        """Whether what single heads write to the stream is known."""
+        return isinstance(self.writes, Writes)
+
+    def need_writes(self) -> Writes:
+        """Raises BadInput, with the reason, where it is not known what single heads write."""
+        if isinstance(self.writes, BadInput):
+            raise self.writes.again()
+        return self.writes
+
+    def example_ids(self, rows: int, length: int) -> Int[Tensor, "row pos"]:
+        """Different rows of tokens, for tests of the model itself."""
+        ids = torch.arange(1, rows * length + 1, device=self.device).reshape(rows, length)
+        return ids % self.settings.d_vocab
 
     def need_attention(self, what: str) -> None:
         """Raises BadInput where this model's attention can't be reached, only its heads' z."""
         if not self.hears_attention:
             raise BadInput(
-                f"{what} can't be had from {type(self.hf).__name__}: its attention is out of reach "
-                "in transformers, only what heads write is heard.",
-                "Choose a model such as GPT-2, GPT-NeoX/Pythia or Llama.",
+                f"{what} can't be had from {type(self.hf).__name__}: {self.why_unheard}.",
+                REMEDY,
             )
 
     def need_blocks(self, what: str) -> None:
@@ -177,7 +241,7 @@ class Decoder:
             raise BadInput(
                 f"{what} needs single blocks, and those of {type(self.hf).__name__} can't be "
                 "called on their own.",
-                "Choose a model such as GPT-2, GPT-NeoX/Pythia or Llama.",
+                REMEDY,
             )
 
     def _is_heard(self) -> bool:
@@ -190,7 +254,7 @@ class Decoder:
 
         with torch.no_grad(), listening(Listener(output=hear)):
             ids = torch.arange(1, 4, device=self.device)[None] % self.settings.d_vocab
-            self.hf(input_ids=ids, use_cache=False)
+            self.run_blocks(ids)
         return heard == list(range(self.layers))
 
     def read_out(
@@ -198,7 +262,7 @@ class Decoder:
     ) -> Float[Tensor, "*rows vocabulary"]:
         """Logits of residual vectors: final norm, unembedding, and the family's own scaling."""
         logits = self.unembedding(self.final_norm(residual))
-        return logits if self._scale_logits is None else self._scale_logits(logits)
+        return self._scale(logits)
 
     def read_tokens(
         self, residual: Float[Tensor, "row d_model"], ids: Int[Tensor, "row token"]
@@ -210,7 +274,12 @@ class Decoder:
         logits = torch.einsum("rd,rtd->rt", self.final_norm(residual), weight[ids])
         if bias is not None:
             logits = logits + bias[ids]
-        return logits if self._scale_logits is None else self._scale_logits(logits)
+        return self._scale(logits)
+
+    def _scale(self, logits: Tensor) -> Tensor:
+        logits = logits if self.logit_factor == 1 else logits * self.logit_factor
+        cap = self.logit_cap
+        return logits if cap is None else cap * torch.tanh(logits / cap)
 
     def output_weights(self, layer: int) -> Float[Tensor, "head d_head d_model"]:
         """W_O of each head: what it writes is z @ W_O[head]."""
@@ -243,16 +312,17 @@ class Decoder:
                 hook.remove()
 
 
-def _scaling_of(config) -> Callable[[Tensor], Tensor] | None:
-    """What some families do to logits after the unembedding (the self-test checks the outcome)."""
+def _scaling_of(config) -> tuple[float, float | None]:
+    """What some families do to logits after the unembedding: a factor and then a soft cap.
+
+    The self-test checks the outcome.
+    """
+    config = config.get_text_config()
     cap = getattr(config, "final_logit_softcapping", None)  # Gemma 2
-    if cap:
-        return lambda logits: cap * torch.tanh(logits / cap)
-    factor = getattr(config, "logit_scale", None)  # Cohere; in MPT it is None
-    if isinstance(factor, float):
-        return lambda logits: logits * factor
+    factor = getattr(config, "logit_scale", None)  # Cohere; in MPT it may be None or a word
     divisor = getattr(config, "logits_scaling", None)  # Granite
-    return None if not divisor or divisor == 1 else lambda logits: logits / divisor
+    scale = factor if isinstance(factor, float | int) else 1 / divisor if divisor else 1
+    return float(scale), cap or None
 
 
 def _only_read_position(module, args):
@@ -263,33 +333,6 @@ def _only_read_position(module, args):
     """
     position = _read_at.get()
     return None if position is None else (args[0][:, position : position + 1], *args[1:])
-
-
-class _Parts:
-    """Looks modules up by their TransformerLens names."""
-
-    def __init__(self, hf: nn.Module, settings):
-        self._hf = hf
-        self._adapter = ArchitectureAdapterFactory.select_architecture_adapter(settings)
-
-    def has(self, listed: str, part: str) -> bool:
-        return part in self._adapter.component_mapping[listed].submodules
-
-    def __call__(self, path: str) -> nn.Module:
-        return self._adapter.get_component(self._hf, path)
-
-
-def _read_settings(hf: nn.Module):
-    """TransformerLens' configuration of the model. Raises ModelUnavailable for others."""
-    name = type(hf).__name__
-    try:
-        dtype = next(hf.parameters()).dtype
-        return build_bridge_config_from_hf(hf.config, name, name, dtype)
-    except Exception as error:
-        raise ModelUnavailable(
-            f"TransformerLens does not know the architecture {name} ({error}).",
-            "Choose a decoder such as GPT-2, GPT-NeoX/Pythia or Llama.",
-        ) from error
 
 
 def first_tensor(output) -> Tensor:

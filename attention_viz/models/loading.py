@@ -4,7 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -12,7 +12,8 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from attention_viz.models.decoder import Decoder
-from attention_viz.models.self_test import run_self_test
+from attention_viz.models.positions import position_embeddings
+from attention_viz.models.self_test import capabilities_of, run_self_test
 from attention_viz.models.streams import Streams
 from attention_viz.models.vocabulary import Vocabulary
 from attention_viz.records.errors import BadInput, ModelUnavailable
@@ -41,6 +42,12 @@ class LoadedModel:
             readers: Streams | BadInput = Streams(decoder)
         except BadInput as error:
             readers = error
+        writes = decoder.writes
+        info = replace(
+            info,
+            capabilities=capabilities_of(decoder, readers),
+            convention="" if isinstance(writes, BadInput) else writes.convention,
+        )
         return cls(info, decoder, vocabulary, readers)
 
     @property
@@ -166,6 +173,8 @@ def _read_weights(entry: ModelEntry, folder: Path, dtype: torch.dtype):
         )
     try:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        for each in (config, config.get_text_config()):
+            each._attn_implementation = None  # a file's wish is not ours: sdpa where it can be
         return AutoModelForCausalLM.from_pretrained(
             folder, config=config, dtype=dtype, use_safetensors=True, trust_remote_code=False
         )
@@ -195,7 +204,7 @@ def _describe(
         heads=decoder.heads,
         key_value_heads=decoder.key_value_heads,
         d_model=decoder.d_model,
-        d_head=decoder.output_weights(0).shape[1],
+        d_head=decoder.d_head,
         vocabulary=vocabulary.size,
         context=vocabulary.context,
         parameters=sum(weight.numel() for weight in decoder.hf.parameters()),
@@ -204,6 +213,7 @@ def _describe(
         prepends_bos=vocabulary.prepends_bos,
         seconds=seconds,
         engine="one pass" if decoder.calls_blocks else "whole forwards",
+        adds_positions=position_embeddings(decoder, 2) is not None,
         checks=checks,
     )
 

@@ -1,13 +1,13 @@
 """The residual stream's readers, each with an input of its own.
 
-A head's Q, K and V, an MLP and the logits all read the residual stream through a norm. Here the
-gradient at each reader's own input is taken, and runs are made in which every reader gets another
-input: what edge scores, path patching and faithfulness need. Only the first projections of
-attention, the norms, the MLPs and the final norm are touched; rotary positions, grouped queries,
-gated MLPs and parallel blocks come for free.
+A head's Q, K and V, an MLP and the logits all read the residual stream, through a norm where the
+family has one. Here the gradient at each reader's own input is taken, and runs are made in which
+every reader gets another input: what edge scores, path patching and faithfulness need. Only where
+attention makes q, k and v (`readers`), the norms, the MLPs and the final norm are touched; rotary
+positions, grouped queries, gated MLPs and parallel blocks come for free.
 
-Which columns of which projection belong to which reader is found by derivatives, not by
-architecture; a test on first use refuses models where a reader has no columns of its own.
+A test on first use refuses models where readers that are given another stream do not read it as the
+model itself would.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,37 +17,21 @@ from dataclasses import dataclass, field
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from transformers.pytorch_utils import Conv1D
 
+from attention_viz.models.architecture import REMEDY
 from attention_viz.models.attention import Listener, listening
 from attention_viz.models.decoder import Decoder, Run, first_tensor
+from attention_viz.models.reader_check import check_readers
+from attention_viz.models.readers import (
+    ColumnReaders,
+    Heard,
+    NewInput,
+    Residual,
+    Split,
+    find_readers,
+)
 from attention_viz.records.circuits.graph import Graph
 from attention_viz.records.errors import BadInput
-
-TOLERANCE = 1e-3  # of the test on first use, relative
-
-Residual = Float[Tensor, "batch pos d_model"]
-
-
-@dataclass(frozen=True)
-class Reader:
-    """Where a head's Q, K or V is made: columns of one of the attention's first projections."""
-
-    projection: int
-    columns: Int[Tensor, " d_head"] | slice  # a slice where they lie side by side
-
-
-@dataclass(frozen=True)
-class NewInput:
-    """Another residual stream for one reader, in some rows of the batch."""
-
-    reader: int  # within its part of the layer: Q, K and V in the graph's order; else 0
-    rows: Int[Tensor, " row"] | slice
-    residual: Float[Tensor, "row pos d_model"]
-
-
-# (layer, residual stream, is it the MLP's) → new inputs of the readers there
-Split = Callable[[int, Residual, bool], Sequence[NewInput]]
 
 
 @dataclass
@@ -56,28 +40,26 @@ class Backward:
 
     streams: "Streams"
     run: Run = field(default_factory=Run)  # residual streams and z of this pass
-    entering: list[Residual] = field(default_factory=list)  # by layer: what attention's norm reads
-    before_mlp: list[Residual] = field(default_factory=list)  # by layer: what the MLP's norm reads
-    projected: list[list[Tensor]] = field(default_factory=list)  # by layer and projection
-    mlp_inputs: list[Tensor] = field(default_factory=list)
+    entering: dict[int, Residual] = field(default_factory=dict)  # by layer: what attention reads
+    before_mlp: dict[int, Residual] = field(default_factory=dict)  # by layer: what the MLP reads
+    heard: Heard = field(default_factory=Heard)  # then its tensors are their gradients
+    mlp_inputs: list[Tensor] = field(default_factory=list)  # behind the MLPs' norms
     final: Residual | None = None  # the gradient at the final residual stream
     metric: Float[Tensor, " batch"] | None = None  # each row's own
 
     def into_attention(self, layer: int) -> Float[Tensor, "batch reader pos d_model"]:
         """Gradients at the inputs of the layer's Q, K and V, in the graph's order."""
-        streams = self.streams
-        modules = streams.projections[layer]
-        normed = [
-            self.projected[layer][reader.projection][..., reader.columns]
-            @ _columns_of(modules[reader.projection], reader.columns).T
-            for reader in streams.readers
-        ]
-        return _through_norm(streams.attention_norms[layer], self.entering[layer], normed)
+        streams, entering = self.streams, self.entering[layer]
+        norm = streams.layers[layer].attention_norm
+        normed = entering if norm is None else norm.forward(entering)
+        gradients = streams.readers.gradients(layer, self.heard, normed)
+        return _through_norm(norm, entering, gradients)
 
     def into_mlp(self, layer: int) -> Float[Tensor, "batch 1 pos d_model"]:
         """Gradient at the input of the layer's MLP."""
-        norm = self.streams.mlp_norms[layer]
-        return _through_norm(norm, self.before_mlp[layer], [self.mlp_inputs[layer]])
+        residual = self.before_mlp[layer]
+        gradient = self.mlp_inputs[layer].reshape(residual.shape)
+        return _through_norm(self.streams.layers[layer].mlp_norm, residual, [gradient])
 
 
 class Streams:
@@ -85,21 +67,31 @@ class Streams:
 
     def __init__(self, decoder: Decoder):
         decoder.need_attention("Edges between heads")
-        if not decoder.writes_to_stream:
-            raise _refusal(decoder, "there is a norm between its heads and the residual stream")
+        if decoder.need_writes().has_changing_bias:
+            raise _refusal(
+                decoder, "the bias of its attention passes through a norm and belongs to no head"
+            )
         self.decoder = decoder
-        layers = range(decoder.layers)
-        self.attention_norms = [decoder.part(f"blocks.{i}.ln1") for i in layers]
-        second = "ln2" if decoder.has_part("ln2") else "ln1"
-        self.mlp_norms = [decoder.part(f"blocks.{i}.{second}") for i in layers]
-        self.mlps = [decoder.part(f"blocks.{i}.mlp") for i in layers]
-        self.projections = [_first_projections(decoder, i) for i in layers]
-        ids = torch.arange(1, 8, device=decoder.device)[None] % decoder.settings.d_vocab
-        run = decoder.run(ids)
-        self.readers = _find_readers(decoder, self.projections[0], run)
-        parallel = _reads_entering_stream(self, ids)
-        self.graph = Graph(decoder.layers, decoder.heads, decoder.key_value_heads, parallel)
-        self._test(ids, run)
+        self.layers = decoder.architecture.layers
+        if any(layer.mlp is None for layer in self.layers):
+            raise _refusal(decoder, "it has layers without an MLP")
+        try:
+            ids = decoder.example_ids(2, 7)
+            run = decoder.run(ids[:1])
+            self.readers = find_readers(decoder, run)
+            parallel = self._reads_entering_stream(run)
+            self.graph = Graph(decoder.layers, decoder.heads, decoder.key_value_heads, parallel)
+            check_readers(self, ids, run)
+        except (RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:
+            cause = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise _refusal(decoder, f"its readers can't be told apart ({cause})") from error
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether readers and writers are as TransformerLens hooks them: norm before, W_O after."""
+        has_norms = all(layer.attention_norm and layer.mlp_norm for layer in self.layers)
+        by_columns = isinstance(self.readers, ColumnReaders)
+        return has_norms and by_columns and self.decoder.need_writes().is_plain
 
     def backward(
         self,
@@ -107,105 +99,129 @@ class Streams:
         metric: Callable[[Residual], Float[Tensor, " batch"]],
         *,
         embeddings: Residual | None = None,
+        stretch: Run | None = None,
     ) -> Backward:
         """Gradients of `metric(final residual stream)`, summed over the batch, at every reader.
 
-        `embeddings` replaces the residual stream entering the first block.
+        `embeddings` replaces the residual stream entering the first block. Only the positions of
+        `stretch`, part of a run of these prompts, are run, where it is given.
         """
-        kept = Backward(self, projected=[[] for _ in self.projections])
+        kept = Backward(self)
 
         def hear(layer: int, z: Tensor, _) -> Tensor:
             kept.run.z.append(z)
             return z
 
         with torch.enable_grad(), ExitStack() as hooks, listening(Listener(output=hear)):
+            kept.heard = self.readers.listen(hooks)
             self._keep(kept, hooks, embeddings)
-            self.decoder.run_blocks(ids)
+            self.decoder.run_blocks(ids, stretch)
             value = metric(kept.final)
-            wanted = [*sum(kept.projected, []), *kept.mlp_inputs, kept.final]
+            made = [each for layer in kept.heard.tensors for each in layer.values()]
+            wanted = [*made, *kept.mlp_inputs, kept.final]
             gradients = list(torch.autograd.grad(value.sum(), wanted))
         kept.metric = value.detach()
         final, kept.final = kept.final.detach(), gradients.pop()
-        kept.mlp_inputs = gradients[len(gradients) - len(self.mlps) :]
+        kept.mlp_inputs = gradients[len(gradients) - len(self.layers) :]
         found = iter(gradients)
-        kept.projected = [[next(found) for _ in layer] for layer in kept.projected]
-        kept.entering = [residual.detach() for residual in kept.entering]
-        kept.before_mlp = [residual.detach() for residual in kept.before_mlp]
-        kept.run.residual = [*kept.entering, final]
+        tensors = [{index: next(found) for index in layer} for layer in kept.heard.tensors]
+        kept.heard.tensors = tensors
+        kept.run.residual = [*(each.detach() for each in kept.run.residual), final]
+        kept.entering = {layer: each.detach() for layer, each in kept.entering.items()}
+        kept.before_mlp = {layer: each.detach() for layer, each in kept.before_mlp.items()}
         kept.run.z = [z.detach() for z in kept.run.z]
         return kept
 
     @torch.no_grad()
     def run_split(
-        self, ids: Int[Tensor, "batch pos"], split: Split, listener: Listener
+        self,
+        ids: Int[Tensor, "batch pos"],
+        split: Split,
+        listener: Listener,
+        *,
+        stretch: Run | None = None,
     ) -> Residual:
         """The final residual stream of a pass in which `split` chooses the readers' inputs.
 
-        `listener` hears z of the heads.
+        `listener` hears z of the heads. Of a `stretch` of a run of these prompts, only that is run.
         """
         final: list[Residual] = []
 
         def leave(_, args, output):
             final.append(first_tensor(output))
 
-        with self.splitting(split), listening(listener), ExitStack() as hooks:
+        with listening(listener), self.splitting(split), ExitStack() as hooks:
             _hook(hooks, self.decoder.blocks[-1].register_forward_hook(leave))
-            self.decoder.run_blocks(ids)
+            self.decoder.run_blocks(ids, stretch)
         return final[0]
 
     @contextmanager
     def splitting(self, split: Split, layers: Sequence[int] | None = None) -> Iterator[None]:
         """Give readers the inputs that `split` chooses, in blocks called meanwhile."""
+        layers = range(self.decoder.layers) if layers is None else layers
+        chosen: dict[tuple[int, bool], Sequence[NewInput]] = {}
+
+        def choose(layer: int, residual: Tensor, is_mlp: bool) -> None:
+            chosen[layer, is_mlp] = split(layer, residual, is_mlp)
+
+        def for_attention(layer: int) -> list[tuple[int, Tensor | slice, Tensor]]:
+            return [
+                (new.reader, new.rows, self._norm(layer, new.residual, is_mlp=False))
+                for new in chosen[layer, False]
+            ]
+
         with ExitStack() as hooks:
-            for layer in range(self.decoder.layers) if layers is None else layers:
-                self._split_layer(layer, split, hooks)
+            for layer in layers:
+                self.hear_streams(layer, hooks, choose)
+                read = self._reading(layer, chosen)
+                _hook(hooks, self.layers[layer].mlp.register_forward_pre_hook(read))
+            self.readers.give(hooks, layers, for_attention)
             yield
 
-    def _split_layer(self, layer: int, split: Split, hooks: ExitStack) -> None:
-        chosen: dict[bool, Sequence[NewInput]] = {}
-
-        def choose(is_mlp: bool) -> Callable:
-            def hook(_, args):
-                chosen[is_mlp] = split(layer, args[0], is_mlp)
-
-            return hook
-
-        _hook(hooks, self.attention_norms[layer].register_forward_pre_hook(choose(False)))
-        if self.mlp_norms[layer] is not self.attention_norms[layer]:
-            _hook(hooks, self.mlp_norms[layer].register_forward_pre_hook(choose(True)))
-        else:
-            _hook(hooks, self.attention_norms[layer].register_forward_pre_hook(choose(True)))
-        for index, module in enumerate(self.projections[layer]):
-            hook = self._project(layer, index, chosen)
-            _hook(hooks, module.register_forward_hook(hook))
+    def _reading(self, layer: int, chosen: dict) -> Callable:
+        """A hook that gives the MLP its new inputs."""
 
         def read(_, args):
             entering = args[0]
-            for new in chosen[True]:
-                entering = entering.clone()
+            for new in chosen[layer, True]:
+                shape = (-1, *new.residual.shape[1:])
+                entering = entering.reshape(shape).clone()
                 entering[new.rows] = self._norm(layer, new.residual, is_mlp=True)
-            return (entering, *args[1:])
+            return (entering.reshape(args[0].shape), *args[1:])
 
-        _hook(hooks, self.mlps[layer].register_forward_pre_hook(read))
+        return read
 
-    def _project(self, layer: int, index: int, chosen: dict) -> Callable:
-        def hook(module, _, output):
-            output = output.clone()
-            for new in chosen[False]:
-                reader = self.readers[new.reader]
-                if reader.projection == index:
-                    normed = self._norm(layer, new.residual, is_mlp=False)
-                    made = normed @ _columns_of(module, reader.columns)
-                    if module.bias is not None:
-                        made = made + module.bias[reader.columns]
-                    _put(output, new.rows, reader.columns, made)
-            return output
+    def hear_streams(
+        self, layer: int, hooks: ExitStack, hear: Callable[[int, Tensor, bool], object]
+    ) -> None:
+        """hear(layer, residual stream, is it the MLP's): what is read before any norm.
 
-        return hook
+        An MLP that shares attention's norm reads the same; OPT's positions lie flat before it.
+        """
+        shape: list[torch.Size] = []
+        parts = self.layers[layer]
+        of_mlp, of_attention = parts.mlp_norm or parts.mlp, parts.attention_norm or parts.attention
+
+        def attention(_, args, kwargs):
+            residual = args[0] if args else kwargs["hidden_states"]
+            shape[:] = [residual.shape]
+            hear(layer, residual, False)
+            if of_mlp is of_attention:
+                hear(layer, residual, True)
+
+        _hook(hooks, of_attention.register_forward_pre_hook(attention, with_kwargs=True))
+        if of_mlp is not of_attention:
+
+            def mlp(_, args):
+                hear(layer, args[0].reshape(shape[0]), True)
+
+            _hook(hooks, of_mlp.register_forward_pre_hook(mlp))
 
     def _norm(self, layer: int, residual: Tensor, *, is_mlp: bool) -> Tensor:
-        norm = (self.mlp_norms if is_mlp else self.attention_norms)[layer]
-        return norm.forward(residual)  # not called: our hooks on it are for the block's own call
+        parts = self.layers[layer]
+        norm = parts.mlp_norm if is_mlp else parts.attention_norm
+        # Not called: our hooks on it are for the block's own call.
+        return residual if norm is None else norm.forward(residual)
 
     def _keep(self, kept: Backward, hooks: ExitStack, embeddings: Residual | None) -> None:
         """Hooks that make every reader's input a leaf of its own and keep it."""
@@ -218,6 +234,12 @@ class Streams:
                 return args, {**kwargs, "hidden_states": residual}
             return (residual, *args[1:]), kwargs
 
+        def keep(_, args, kwargs):
+            kept.run.residual.append(args[0] if args else kwargs["hidden_states"])
+
+        def hear(layer: int, residual: Tensor, is_mlp: bool) -> None:
+            (kept.before_mlp if is_mlp else kept.entering)[layer] = residual
+
         def split_off(module, args):
             own = args[0].view_as(args[0])  # a node of its own: only this MLP's gradient
             kept.mlp_inputs.append(own)
@@ -229,152 +251,64 @@ class Streams:
         first = decoder.blocks[0].register_forward_pre_hook(enter, with_kwargs=True)
         _hook(hooks, first)
         _hook(hooks, decoder.blocks[-1].register_forward_hook(leave))
-        for layer in range(decoder.layers):
-            _hook(
-                hooks,
-                self.attention_norms[layer].register_forward_pre_hook(
-                    lambda _, args: kept.entering.append(args[0])
-                ),
-            )
-            _hook(
-                hooks,
-                self.mlp_norms[layer].register_forward_pre_hook(
-                    lambda _, args: kept.before_mlp.append(args[0])
-                ),
-            )
-            _hook(hooks, self.mlps[layer].register_forward_pre_hook(split_off))
-            for module in self.projections[layer]:
-                _hook(
-                    hooks,
-                    module.register_forward_hook(
-                        lambda _, args, output, layer=layer: kept.projected[layer].append(output)
-                    ),
-                )
+        for layer, parts in enumerate(self.layers):
+            block = decoder.blocks[layer]
+            _hook(hooks, block.register_forward_pre_hook(keep, with_kwargs=True))
+            self.hear_streams(layer, hooks, hear)
+            _hook(hooks, parts.mlp.register_forward_pre_hook(split_off))
 
-    def _test(self, ids: Tensor, run: Run) -> None:
-        """Refuse a model in which readers given their own inputs change anything."""
-        readers = range(len(self.readers))
-
-        def same(layer: int, residual: Tensor, is_mlp: bool) -> list[NewInput]:
-            return [NewInput(i, slice(None), residual) for i in ([0] if is_mlp else readers)]
-
-        final = self.run_split(ids, same, Listener())
-        expected = run.residual[-1]
-        error = ((final - expected).abs().max() / expected.abs().max()).item()
-        if not error < TOLERANCE:
-            raise _refusal(self.decoder, f"readers can't be told apart (off by {error:.2g})")
+    @torch.no_grad()
+    def _reads_entering_stream(self, run: Run) -> bool:
+        """Whether the MLP reads the stream that entered the block: parallel attention and MLP."""
+        seen: dict[bool, Tensor] = {}
+        with ExitStack() as hooks:
+            self.hear_streams(0, hooks, lambda _, residual, is_mlp: seen.update({is_mlp: residual}))
+            self.decoder.call_block(0, run.residual[0], run)
+        return torch.equal(seen[False], seen[True])
 
 
 @torch.no_grad()
 def writers_of(decoder: Decoder, run: Run) -> Float[Tensor, "batch writer pos d_model"]:
     """What every writer wrote: the input, then per layer its heads and its MLP.
 
-    The output projection's bias belongs to none; with the writers it sums to the stream.
+    What attention writes beside its heads belongs to none; with the writers it sums to the stream.
     """
+    writes = decoder.need_writes()
     written = [run.residual[0][:, None]]
     for layer in range(decoder.layers):
-        results = head_results(decoder, layer, run.z[layer])
-        attention = results.sum(1) + decoder.output_bias(layer).to(results)
+        z = run.z[layer]
+        results = writes.head_results(layer, z)
+        attention = results.sum(1) + writes.bias(layer, z)
         mlp = run.residual[layer + 1] - run.residual[layer] - attention
         written += [results, mlp[:, None]]
     return torch.cat(written, 1)
 
 
-def head_results(
-    decoder: Decoder, layer: int, z: Float[Tensor, "batch pos head d_head"]
-) -> Float[Tensor, "batch head pos d_model"]:
-    """What each head writes to the residual stream: z @ W_O[head]."""
-    return torch.einsum("bphd,hdm->bhpm", z, decoder.output_weights(layer))
+def constant_bias(decoder: Decoder) -> Float[Tensor, " d_model"]:
+    """What attention of all layers writes beside its heads, the same in every run."""
+    writes = decoder.need_writes()
+    nothing = torch.zeros(
+        1, 1, decoder.heads, decoder.d_head, device=decoder.device, dtype=decoder.dtype
+    )
+    biases = [writes.bias(layer, nothing).reshape(-1) for layer in range(decoder.layers)]
+    return torch.stack(biases).sum(0)
 
 
 def _hook(hooks: ExitStack, handle) -> None:
     hooks.callback(handle.remove)
 
 
-def _put(output: Tensor, rows, columns, made: Tensor) -> None:
-    """output[rows, :, columns] = made, however rows and columns are given."""
-    if isinstance(rows, slice) or isinstance(columns, slice):
-        output[rows, :, columns] = made
-    else:
-        output[rows[:, None], :, columns] = made.transpose(1, 2)
-
-
-def _columns_of(module: nn.Module, columns: Tensor | slice) -> Float[Tensor, "d_model d_head"]:
-    if isinstance(module, Conv1D):
-        return module.weight[:, columns]
-    return module.weight[columns].T
-
-
-def _first_projections(decoder: Decoder, layer: int) -> list[nn.Module]:
-    """The linear maps of a layer's attention that make q, k and v."""
-    last = decoder.projections[layer]
-    modules = decoder.attentions[layer].modules()
-    return [each for each in modules if isinstance(each, nn.Linear | Conv1D) and each is not last]
-
-
-def _find_readers(decoder: Decoder, projections: list[nn.Module], run: Run) -> list[Reader]:
-    """Columns of the first layer's projections on which each head's q, k and v depend."""
-    outputs, made = [], []
-
-    def keep(_, args, output):
-        outputs.append(output.detach().requires_grad_())
-        return outputs[-1]
-
-    def hear(layer, query, key, value):
-        made.extend((query, key, value))
-        return query, key, value
-
-    with torch.enable_grad(), ExitStack() as hooks:
-        for module in projections:
-            _hook(hooks, module.register_forward_hook(keep))
-        with listening(Listener(inputs=hear)):
-            decoder.call_block(0, run.residual[0], run)
-        heads = [slot[:, head] for slot in made for head in range(slot.shape[1])]
-        return [_reader_of(decoder, head, outputs) for head in heads]
-
-
-def _reader_of(decoder: Decoder, made: Tensor, outputs: list[Tensor]) -> Reader:
-    generator = torch.Generator().manual_seed(0)
-    weights = torch.randn(made.shape, generator=generator, dtype=made.dtype).to(made.device)
-    gradients = torch.autograd.grad(
-        (made * weights).sum(), outputs, retain_graph=True, allow_unused=True
-    )
-    touched = [
-        (index, gradient.abs().sum((0, 1)).nonzero()[:, 0])
-        for index, gradient in enumerate(gradients)
-        if gradient is not None and gradient.any()
-    ]
-    if len(touched) != 1 or len(touched[0][1]) != made.shape[-1]:
-        raise _refusal(decoder, "a head's q, k or v is made together with other heads'")
-    projection, columns = touched[0]
-    first, last = columns[0].item(), columns[-1].item()
-    is_block = last - first == len(columns) - 1
-    return Reader(projection, slice(first, last + 1) if is_block else columns)
-
-
-@torch.no_grad()
-def _reads_entering_stream(streams: Streams, ids: Tensor) -> bool:
-    """Whether the MLP reads the stream that entered the block: parallel attention and MLP."""
-    seen: list[Tensor] = []
-    with ExitStack() as hooks:
-        for norm in (streams.attention_norms[0], streams.mlp_norms[0]):
-            _hook(hooks, norm.register_forward_pre_hook(lambda _, args: seen.append(args[0])))
-        streams.decoder.run_blocks(ids)
-    return torch.equal(seen[0], seen[1])
-
-
 def _through_norm(
-    norm: nn.Module, residual: Residual, gradients: Sequence[Tensor]
+    norm: nn.Module | None, residual: Residual, gradients: Sequence[Tensor]
 ) -> Float[Tensor, "batch reader pos d_model"]:
     """Gradients at a norm's input, from those at its output, for several readers at once."""
     stacked = torch.stack(list(gradients), 1)
+    if norm is None:
+        return stacked
     with torch.enable_grad():
         own = residual[:, None].expand_as(stacked).contiguous().requires_grad_()
         return torch.autograd.grad(norm.forward(own), own, stacked)[0]
 
 
 def _refusal(decoder: Decoder, reason: str) -> BadInput:
-    return BadInput(
-        f"Edges of {type(decoder.hf).__name__} can't be measured: {reason}.",
-        "Choose a model such as GPT-2, GPT-NeoX/Pythia or Llama.",
-    )
+    return BadInput(f"Edges of {type(decoder.hf).__name__} can't be measured: {reason}.", REMEDY)

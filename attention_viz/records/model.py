@@ -24,6 +24,14 @@ class SelfCheck:
 
 
 @dataclass(frozen=True)
+class Capability:
+    """A part of the measurements, and whether the self-test found it right in a model."""
+
+    name: str  # "ablation", "lens", "maps", "contributions", "edges"
+    reason: str = ""  # why it is refused; "": right
+
+
+@dataclass(frozen=True)
 class ModelInfo:
     """Sizes of a loaded model."""
 
@@ -42,7 +50,11 @@ class ModelInfo:
     prepends_bos: bool  # TransformerLens' habit for this model
     seconds: float  # to load
     engine: str = "one pass"  # or "whole forwards", one per candidate, where blocks can't be called
+    # whether position embeddings are added to the tokens' (GPT-2), which edges can keep or replace
+    adds_positions: bool = False
     checks: tuple[SelfCheck, ...] = ()  # passed when it was loaded; otherwise it was refused
+    capabilities: tuple[Capability, ...] = ()
+    convention: str = ""  # how head results count, where that has to be said beside scores
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ class Objective(StrEnum):
 class Strategy(StrEnum):
     """How a search goes through the sets."""
 
+    GUIDED = "guided"
     GREEDY = "greedy"
     PAIRS = "pairs"
     BEAM = "beam"
@@ -38,6 +39,8 @@ class Strategy(StrEnum):
 
 
 _ABOUT = {
+    Strategy.GUIDED: "the heads that gradients rank first, for a first flip; greedy; then smaller "
+    "sets that gradients propose",
     Strategy.GREEDY: "the best head, then again and again the head that adds most",
     Strategy.PAIRS: "every head, all pairs of the best 20 %, then the best pair grows head by head",
     Strategy.BEAM: "the best sets of each size, all of them grown by every head",
@@ -54,7 +57,7 @@ class SearchRequest:
     flip_to: int | None = None  # token id; needed by FLIP
     max_heads: int = 5
     ablation: Ablation = Ablation()
-    strategy: Strategy = Strategy.PAIRS
+    strategy: Strategy = Strategy.GUIDED
     budget_seconds: float | None = None  # None = as long as it takes
     budget_evaluations: int | None = None  # None = as many as it takes
     alternatives: int = 5  # other minimal sets to look for after a flip
@@ -91,6 +94,8 @@ class SearchResult:
     evaluations: int
     seconds: float
     stopped: str  # why: "flipped", "max heads", "no gain", "budget", "cancelled", "running"
+    gradients: int = 0  # runs gone back through, to order what is run
+    first_flip: int | None = None  # runs until the first set that flips; None: none does
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from attention_viz.analysis.ablation import ablate, predict
 from attention_viz.analysis.circuits import cut
 from attention_viz.analysis.circuits.attribution import attribute_edges, attribute_positions
 from attention_viz.analysis.circuits.circuit import measure_circuit
-from attention_viz.analysis.circuits.cut import cut_scores, edges_of, patch_over_pairs, prune
+from attention_viz.analysis.circuits.cut import cut_scores, edges_of, patch_over_pairs
 from attention_viz.analysis.circuits.faithfulness import (
     measure_curve,
     measure_faithfulness,
@@ -27,6 +27,7 @@ from attention_viz.analysis.circuits.faithfulness import (
 )
 from attention_viz.analysis.circuits.pair_batches import Replacement, batches_of
 from attention_viz.analysis.circuits.pairs import read_pairs
+from attention_viz.analysis.circuits.pruning import prune
 from attention_viz.analysis.lens import logit_lens
 from attention_viz.models.streams import writers_of
 from attention_viz.records.ablation import AblationKind, AblationRequest, PredictionRequest

@@ -7,13 +7,14 @@ import torch
 from attention_viz.analysis.circuits.attribution import attribute_edges
 from attention_viz.analysis.circuits.cut import measure_cut
 from attention_viz.analysis.circuits.faithfulness import measure_faithfulness
+from attention_viz.analysis.roles.roles import head_roles
 from attention_viz.models.loading import load_model
 from attention_viz.records.circuits.attribution import AttributionRequest, Method
 from attention_viz.records.circuits.circuit import Cut, CutRequest
 from attention_viz.records.circuits.edge import EdgeId
 from attention_viz.records.circuits.faithfulness import FaithfulnessRequest
 from attention_viz.records.circuits.pairs import PairsRequest
-from attention_viz.records.circuits.roles import Role
+from attention_viz.records.circuits.roles import Role, RolesRequest
 from attention_viz.records.model import ModelEntry
 from attention_viz.records.question import Question
 from tests.analysis.induction_model import (
@@ -74,7 +75,10 @@ def test_the_circuit_explains_the_behaviour_and_nothing_less_does(known):
 
 
 def test_its_roles(known):
-    circuit = measure_cut(known(0.01), CutRequest(AttributionRequest(REQUEST), edges=3))
+    model = known(0.01)
+    circuit = measure_cut(model, CutRequest(AttributionRequest(REQUEST), edges=3))
+    assert all(node.role is None for node in circuit.nodes)
+    circuit = circuit.with_roles(head_roles(model, RolesRequest(circuit.about)))
     roles = {node.id: node.role.role for node in circuit.nodes if node.role}
     assert roles == {PREVIOUS: Role.PREVIOUS_TOKEN, INDUCTION: Role.INDUCTION}
 

@@ -28,8 +28,14 @@ from attention_viz.exports.circuit import (
 )
 from attention_viz.figures.circuits.circuit_layout import edge_label, node_label
 from attention_viz.figures.escape import visible
-from attention_viz.records.circuits.attribution import Attribution, AttributionRequest
-from attention_viz.records.circuits.circuit import CircuitEdge, CircuitNode
+from attention_viz.records.circuits.attribution import (
+    Attribution,
+    AttributionRequest,
+    Direction,
+    Method,
+)
+from attention_viz.records.circuits.circuit import CircuitEdge, CircuitNode, CutRequest
+from attention_viz.records.circuits.circuit_file import EAP_IG_SIGN, HEADS_SHARING, HELPS
 from attention_viz.records.circuits.circuit_view import CircuitView
 from attention_viz.records.circuits.edge import EdgeId, Via
 from attention_viz.records.circuits.faithfulness import Faithfulness, Interval
@@ -402,9 +408,23 @@ def test_eap_ig_json_is_as_the_package_writes_it():
     inside = {name for name, node in data["nodes"].items() if node["in_graph"]}
     assert inside == {"input", "m0", "a2.h3", "logits"}
     assert data["edges"] == {
-        "input->m0": {"score": 0.5, "in_graph": True},
-        "m0->a2.h3<k>": {"score": -1.5, "in_graph": True},
-        "a2.h3->logits": {"score": 2.0, "in_graph": True},
+        "input->m0": {"score": -0.5, "in_graph": True},
+        "m0->a2.h3<k>": {"score": 1.5, "in_graph": True},
+        "a2.h3->logits": {"score": -2.0, "in_graph": True},
+    }
+    assert data[EAP_IG_SIGN] == HELPS and HEADS_SHARING not in data
+
+
+def test_eap_ig_json_is_positive_where_an_edge_helps():
+    """Of patched edges that is minus what is shown, of restored ones what is shown."""
+    circuit = cut_circuit()
+    pairs = PairsRequest(circuit.request.question)
+    restored = AttributionRequest(pairs, Method.EAP, direction=Direction.DENOISE)
+    data = eap_ig(replace(circuit, request=CutRequest(restored)))
+    assert {name: edge["score"] for name, edge in data["edges"].items()} == {
+        "input->m0": 0.5,
+        "m0->a2.h3<k>": -1.5,
+        "a2.h3->logits": 2.0,
     }
 
 
@@ -421,7 +441,7 @@ def test_eap_ig_json_holds_all_scores_where_they_are_known():
     inside = {name for name, edge in data["edges"].items() if edge["in_graph"]}
     assert inside == {"input->m0", "m0->a2.h3<k>", "a2.h3->logits"}
     index = GRAPH.index(EdgeId("L1H4", "L3H7", Via.V))
-    assert data["edges"]["a1.h4->a3.h7<v>"]["score"] == attribution.scores[index]
+    assert data["edges"]["a1.h4->a3.h7<v>"]["score"] == -attribution.scores[index]
 
 
 def test_eap_ig_json_of_grouped_queries_has_an_edge_for_each_head():
@@ -429,7 +449,10 @@ def test_eap_ig_json_of_grouped_queries_has_an_edge_for_each_head():
     attribution = attribution_of(grouped)
     data = eap_ig(replace(cut_circuit(), nodes=(), edges=()), grouped, attribution=attribution)
     score = attribution.scores[grouped.index(EdgeId("L0H1", "L1KV1", Via.K))]
-    assert [data["edges"][f"a0.h1->a1.h{head}<k>"]["score"] for head in (2, 3)] == [score] * 2
+    assert [data["edges"][f"a0.h1->a1.h{head}<k>"]["score"] for head in (2, 3)] == [-score / 2] * 2
+    assert data[HEADS_SHARING] == 2 and data["shared_scores"].count("1/2") == 1
+    query = attribution.scores[grouped.index(EdgeId("L0H1", "L1H2", Via.Q))]
+    assert data["edges"]["a0.h1->a1.h2<q>"]["score"] == -query
     assert "a0.h1->m0" not in data["edges"] and data["cfg"]["parallel_attn_mlp"] is True
 
 

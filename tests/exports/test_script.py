@@ -22,11 +22,13 @@ from attention_viz.records.circuits.attribution import (
     AttributionRequest,
     Direction,
     Method,
+    Points,
 )
 from attention_viz.records.circuits.circuit import CircuitRequest, CutRequest, EdgesRequest
-from attention_viz.records.circuits.circuit_file import fit_edges
 from attention_viz.records.circuits.faithfulness import FaithfulnessRequest
+from attention_viz.records.circuits.fit import fit_edges
 from attention_viz.records.circuits.pairs import Pair, PairsRequest
+from attention_viz.records.circuits.replacing import InputPart, MeanOver, Replacing
 from attention_viz.records.errors import BadInput
 from attention_viz.records.ids import parse_heads
 from attention_viz.records.model import EMBEDDED, ModelEntry
@@ -126,10 +128,21 @@ def test_chosen_heads_with_counterfactual(load, capsys, name, ablation):
 
 SCORES = [
     AttributionRequest(PairsRequest(Question("", "")), Method.EAP_IG, steps=3),
+    AttributionRequest(PairsRequest(Question("", "")), Method.EAP_IG, 3, points=Points.LEFT),
+    AttributionRequest(PairsRequest(Question("", "")), Method.EAP_IG, 3, points=Points.MID),
     AttributionRequest(PairsRequest(Question("", "")), Method.EAP),
     AttributionRequest(PairsRequest(Question("", "")), Method.EAP, direction=Direction.DENOISE),
     AttributionRequest(PairsRequest(Question("", "")), Method.EAP, ablation=AblationKind.ZERO),
     AttributionRequest(PairsRequest(Question("", "")), Method.EAP, ablation=AblationKind.MEAN),
+    *(
+        AttributionRequest(
+            PairsRequest(Question("", "")),
+            Method.EAP,
+            ablation=kind,
+            replacing=Replacing(InputPart.TOKEN),
+        )
+        for kind in (AblationKind.ZERO, AblationKind.MEAN)
+    ),
 ]
 
 
@@ -176,6 +189,28 @@ def test_faithfulness(load, capsys, kind, with_mlps):
     script = script_of(circuit, folder, faithfulness=found)
     assert_recomputed(script, capsys, circuit, others=4, close=1e-3)
     assert abs(found.measured.metric - found.empty) > 0.02  # the circuit does something
+
+
+@pytest.mark.parametrize(
+    "replacing",
+    [
+        Replacing(InputPart.TOKEN),
+        Replacing(mean=MeanOver.POSITION),
+        Replacing(InputPart.TOKEN, MeanOver.POSITION),
+    ],
+    ids=lambda each: each.label(AblationKind.MEAN),
+)
+def test_what_is_replaced_is_in_the_script(load, capsys, replacing):
+    model, folder = load(EMBEDDED)
+    given = (Pair(MARY, MARY_COUNTERFACTUAL, " Mary", " John"),)
+    given += (Pair(MARY_COUNTERFACTUAL, MARY, " John", " Mary"),)
+    pairs = PairsRequest(Question(EMBEDDED, ""), given=given)
+    scores = AttributionRequest(pairs, Method.EAP, ablation=AblationKind.MEAN, replacing=replacing)
+    circuit = measure_cut(model, CutRequest(scores, edges=60, exact_top=3))
+    asked = faithfulness_request(model, circuit, pairs, replacing=replacing)
+    found = measure_faithfulness(model, asked)
+    script = script_of(circuit, folder, pairs=read_pairs(model, pairs), faithfulness=found)
+    assert_recomputed(script, capsys, circuit, others=4, close=1e-3)
 
 
 def test_pairs_of_several_lengths(load, capsys):

@@ -7,6 +7,7 @@ import pytest
 
 from attention_viz.panels.kit import html
 from attention_viz.panels.kit.acts import perform
+from attention_viz.panels.kit.parts import mark_now
 from attention_viz.panels.views import circuit as view
 from attention_viz.panels.views.circuit.export import save_file
 from attention_viz.panels.views.circuit.known import is_quick
@@ -18,6 +19,8 @@ from attention_viz.panels.views.circuit.requests import (
 )
 from attention_viz.records.circuits.circuit import Circuit
 from attention_viz.records.circuits.graph import Graph
+from attention_viz.records.circuits.roles import HeadRoles, RolesRequest
+from attention_viz.records.duration import BY_ITSELF, Duration, DurationRequest
 from attention_viz.records.errors import BadInput
 from attention_viz.records.job import JobStatus
 from attention_viz.records.page import PageState
@@ -34,14 +37,17 @@ DRAWING = {f"circuit.{name}" for name in ("pinned", "hidden", "names", "groups",
 class LargeModel(FakeWorkbench):
     """Nothing is measured in it without being asked."""
 
-    def __init__(self, *jobs, known=None):
+    def __init__(self, *jobs, known=None, seconds=60.0):
         super().__init__(*jobs, known=known)
         self.submitted = []
+        self.seconds = seconds
 
     def status(self, name):
         return replace(super().status(name), info=replace(info_of(), parameters=10**9))
 
     def measure(self, request):
+        if isinstance(request, DurationRequest):
+            return Duration(9, self.seconds)
         if request not in self.known:
             raise BadInput("That is not measured here.")
         return super().measure(request)
@@ -157,6 +163,52 @@ def test_a_large_models_circuit_is_measured_when_asked_for():
     assert draw(view, "circuit-measure", bench, STATE) is None
     marks = answer(view, "circuit-status", bench, STATE)["marks"]
     assert any("running 3" in mark for mark in marks.values())
+
+
+def test_the_circuit_of_heads_starts_by_itself_where_it_is_short():
+    bench = LargeModel(seconds=BY_ITSELF)
+    assert "about to start" in text_of(draw(view, "circuit-status", bench, STATE))
+    assert bench.submitted == [circuit_request(STATE)]
+    many = STATE.change(heads=tuple(f"L0H{head}" for head in range(13)))
+    assert "not measured yet" in text_of(draw(view, "circuit-status", bench, many))
+    stopped = JobStatus("j", circuit_request(STATE), "cancelled")
+    bench = LargeModel(stopped, seconds=BY_ITSELF)
+    draw(view, "circuit-status", bench, STATE)
+    assert bench.submitted == []
+
+
+def test_roles_come_behind_the_graph_and_draw_it_anew_once():
+    """What shows roles is there without them, starts them, and waits for their end alone."""
+    shown = ("circuit-figure", "circuit-legend", "circuit-detail", "circuit-nodes")
+    plain = replace(CIRCUIT, about=STATE.question)
+    plain = replace(plain, nodes=tuple(replace(node, role=None) for node in plain.nodes))
+    asked = RolesRequest(STATE.question)
+    bench = LargeModel(known={circuit_request(STATE): plain})
+    for part in view.PARTS:
+        told = answer(view, part.name, bench, STATE)
+        marks = [mark for mark in told["marks"].values() if mark.endswith(" end")]
+        assert bool(marks) == (part.name in shown), part.name
+    assert set(bench.submitted) == {asked}
+    assert "(not measured)" in answer(view, "circuit-legend", bench, STATE)["html"]
+
+    def running(done: int) -> JobStatus:
+        return JobStatus("j", asked, "running", done=done, total=9)
+
+    bench = LargeModel(running(3), known={circuit_request(STATE): plain})
+    [mark] = answer(view, "circuit-figure", bench, STATE)["marks"].values()
+    assert bench.submitted == [] and mark_now(running(5), mark) == mark
+    assert mark_now(JobStatus("j", asked, "done"), mark) != mark
+    roles = HeadRoles(asked, tuple(node.role for node in CIRCUIT.nodes if node.role))
+    bench = LargeModel(known={circuit_request(STATE): plain, asked: roles})
+    told = answer(view, "circuit-legend", bench, STATE)
+    assert told["marks"] == {} and "previous token: " in told["html"]
+
+
+def test_a_saved_circuit_has_its_roles(ready):
+    state = STATE.change(prompt="A circuit nobody saw yet, nobody saw", counterfactual="")
+    _, data = save_file(ready, state, "json")
+    heads = [node for node in json.loads(data)["nodes"] if node["kind"] == "head"]
+    assert heads and all(node["role"] for node in heads)
 
 
 def test_scores_that_are_known_are_cut_without_asking():

@@ -21,7 +21,13 @@ from attention_viz.records.circuits.edge import Via
 from attention_viz.records.circuits.graph import Graph
 from attention_viz.records.circuits.node import NodeDetail, WrittenToken
 from attention_viz.records.circuits.pairs import PairsRequest
-from attention_viz.records.circuits.roles import Role, RoleEvidence, RoleNumber, SeenWeight
+from attention_viz.records.circuits.roles import (
+    Role,
+    RoleEvidence,
+    RoleNumber,
+    RolesRequest,
+    SeenWeight,
+)
 from attention_viz.records.errors import BadInput
 from attention_viz.records.page.checks import MOST_GIVEN
 from attention_viz.records.tokens import Token
@@ -178,6 +184,7 @@ def test_the_embedded_models_node_is_measured(workbench):
     workbench.wait("embedded")
     request = CircuitRequest(MARY.question, MARY.head_ids, MARY.intervention)
     circuit = workbench.measure(request)
+    circuit = circuit.with_roles(workbench.measure(RolesRequest(circuit.about)))
     shown = show_part(workbench, MARY, circuit, find_part(circuit, {"id": "L3H1"}))
     assert len(matrices(shown)) == 1
     assert "not measured" not in text_of(find_all(shown, "Dl")[0])

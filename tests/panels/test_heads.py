@@ -16,8 +16,8 @@ from attention_viz.panels.rail.heads import (
     draw_state,
     known_sweep,
     short_effect,
-    size_of,
 )
+from attention_viz.records.duration import BY_ITSELF, Duration, DurationRequest
 from attention_viz.records.errors import BadInput
 from attention_viz.records.job import JobStatus
 from attention_viz.records.metrics import Metric
@@ -25,7 +25,7 @@ from attention_viz.records.question import TokensRequest
 from attention_viz.records.sweep import HeadSweep
 from attention_viz.records.tokens import Token, Tokens
 from tests.panels.fakes import FakeWorkbench, info_of, said
-from tests.panels.views import MARY, answer, find_all
+from tests.panels.views import MARY, answer, find_all, text_of
 
 STATE = MARY.change(metric="logit_diff")
 REQUEST = sweep_request(STATE)
@@ -56,12 +56,15 @@ def job(state: str, **values: object) -> JobStatus:
 WHOLE = sweep([[0.0, -4.41, 0.02], [np.nan, 2.0, 1.0]])
 
 
-def fake(*jobs: JobStatus, tokens: int = 10, known: Any = None, **states: Any) -> FakeWorkbench:
-    """Every prompt has so many tokens."""
+def fake(
+    *jobs: JobStatus, tokens: int = 10, seconds: float = 1.0, known: Any = None, **states: Any
+) -> FakeWorkbench:
+    """Every prompt has so many tokens, and every sweep would take so long."""
     bench = FakeWorkbench(*jobs, known=known or {}, **states)
     read = SimpleNamespace(tokens=[None] * tokens)
     measure = bench.measure
-    bench.measure = lambda r: read if isinstance(r, TokensRequest) else measure(r)
+    told = {TokensRequest: read, DurationRequest: Duration(6, seconds)}
+    bench.measure = lambda r: told[type(r)] if type(r) in told else measure(r)
     bench.submitted = []
 
     def submit(request: Any) -> JobStatus:
@@ -77,7 +80,7 @@ LARGE = replace(info_of(layers=12, heads=12), parameters=124_000_000)
 
 def large(*jobs: JobStatus, **more: Any) -> FakeWorkbench:
     """A model whose sweeps take long."""
-    bench = fake(*jobs, tokens=60, **more)
+    bench = fake(*jobs, tokens=60, seconds=40.0, **more)
     status = bench.status
     bench.status = lambda name: replace(status(name), info=LARGE)
     return bench
@@ -158,13 +161,13 @@ def test_without_a_sweep_the_line_says_how_to_get_one():
     assert "press Sweep" in said(draw_state(find(FakeWorkbench(), REQUEST)))
     told = answer(heads, "sweep-state", large(), STATE)
     assert "press Sweep" in told["html"] and list(told["marks"].values()) == [""]
+    assert "about 40 s" in told["html"]
 
 
-def test_small_models_sweep_by_themselves_large_ones_are_asked_for():
-    small = info_of(layers=4, heads=8)
-    assert size_of(small, 128) < heads._SMALL_SWEEP < size_of(LARGE, 60)
-    bench = fake(tokens=128)
-    bench.status = lambda name: replace(FakeWorkbench().status(name), info=small)
+def test_short_sweeps_run_by_themselves_long_ones_are_asked_for():
+    """What counts is how long it takes, whatever the model's size."""
+    bench = large()
+    bench.measure = fake(seconds=BY_ITSELF).measure
     found = known_sweep(bench, STATE)
     assert found.is_active and bench.submitted == [REQUEST]
     asked_for = large()
@@ -212,3 +215,17 @@ def test_heads_can_be_picked_where_nothing_can_be_measured_and_the_line_says_why
     assert "Nothing was run yet" in answer(heads, "sweep-state", FakeWorkbench(), nothing)["html"]
     failed = FakeWorkbench(embedded=("failed", "Disk full."))
     assert "Disk full." in answer(heads, "head-grid", failed, STATE)["html"]
+
+
+def test_a_deep_model_s_grid_lies_down():
+    """30 layers × 9 heads: a row per head, a column per layer, all layers named by fives."""
+    grid = draw_grid(info_of(layers=30, heads=9), None)
+    assert "lies" in grid.props["className"].split()
+    assert (grid.props["style"]["--columns"], grid.props["style"]["--rows"]) == (30, 9)
+    cells = [cell.props["data-head"] for cell in find_all(grid, "Button")]
+    assert cells == [f"L{layer}H{head}" for head in reversed(range(9)) for layer in range(30)]
+    names = [text_of(span) for span in find_all(grid, "Span") if "axis" in span.props["className"]]
+    assert names[:9] == [f"H{head}" for head in reversed(range(9))]
+    assert [name for name in names[9:] if name] == ["L0", "L5", "L10", "L15", "L20", "L25"]
+    assert "lies" not in draw_grid(info_of(layers=12, heads=12), None).props["className"]
+    assert "lies" not in draw_grid(info_of(layers=32, heads=32), None).props["className"]

@@ -1,13 +1,16 @@
 """Circuits that people bring are read, and everything else is refused with a reason."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from attention_viz.exports.circuit import export_circuit
 from attention_viz.records.circuits import circuit_file
-from attention_viz.records.circuits.circuit_file import fit_edges, parse_circuit
+from attention_viz.records.circuits.circuit import CircuitEdge
+from attention_viz.records.circuits.circuit_file import parse_circuit
 from attention_viz.records.circuits.edge import EdgeId, Via
+from attention_viz.records.circuits.fit import fit_edges, widened_edges
 from attention_viz.records.circuits.graph import Graph
 from attention_viz.records.errors import BadInput
 from attention_viz.records.ids import HeadId, parse_heads
@@ -61,7 +64,7 @@ def test_eap_ig_json_gives_the_edges_in_the_graph():
         "L0H1->L0MLP",
         "L0MLP->logits",
     ]
-    assert found.scores == (0.5, -1.5, None, 2.0)
+    assert found.scores == (-0.5, 1.5, None, -2.0)  # positive there: the edge helps
     assert found.heads == parse_heads("L0H1 L2H0")
 
 
@@ -89,6 +92,33 @@ def test_eap_ig_json_comes_back_as_it_was_saved():
     assert dict(zip(found.edges, found.scores, strict=True)) == {
         edge.id: edge.value for edge in circuit.causal_edges
     }
+
+
+def test_eap_ig_json_without_our_field_is_read_with_the_authors_signs():
+    said = EAP_IG | {circuit_file.EAP_IG_SIGN: circuit_file.HELPS}
+    assert parse_circuit(json.dumps(said)) == parse_circuit(json.dumps(EAP_IG))
+    with pytest.raises(BadInput, match="score_sign"):
+        parse_circuit(json.dumps(EAP_IG | {circuit_file.EAP_IG_SIGN: "negative: it helps"}))
+
+
+@pytest.mark.parametrize("suffix", ["json", "eapig.json"])
+def test_shared_keys_and_values_come_back_as_they_were_saved(suffix):
+    """Drawn and saved at each head of the circuit, read as the one edge that it was."""
+    grouped = Graph(layers=4, heads=8, key_value_heads=2, is_parallel=False)
+    edges = (
+        CircuitEdge("L0H1", "L2H1", Via.K, -3.0),
+        CircuitEdge("L0H1", "L2H3", Via.K, -3.0),
+        CircuitEdge("L0H1", "L2H3", Via.Q, 0.5),
+        CircuitEdge("L2H3", "logits", Via.LOGITS, 2.0),
+    )
+    circuit = replace(circuit_of(), edges=edges, graph=grouped)
+    found = parse_circuit(export_circuit(circuit, suffix, graph=grouped).decode())
+    assert dict(zip(map(str, found.edges), found.scores, strict=True)) == {
+        "L0H1->L2KV0.K": -3.0,
+        "L0H1->L2H3.Q": 0.5,
+        "L2H3->logits": 2.0,
+    }
+    assert widened_edges(found.edges, grouped) == ()
 
 
 def node_link(**edge):
@@ -185,6 +215,16 @@ def test_edges_are_fitted_to_shared_keys_and_values():
         "L0H1->L1MLP",
     ]
     assert fit_edges(edges, GRAPH) == tuple(edges)
+
+
+def test_an_edge_into_one_head_of_several_is_widened_to_all():
+    grouped = Graph(layers=3, heads=4, key_value_heads=2, is_parallel=False)
+    into_one = EdgeId("L0H1", "L2H3", Via.K)
+    into_both = [EdgeId("L0H1", f"L2H{head}", Via.V) for head in (0, 1)]
+    others = [EdgeId("L0H1", "L2KV0", Via.K), EdgeId("L0H1", "L2H3", Via.Q)]
+    found = widened_edges([into_one, *into_both, *others], grouped)
+    assert [str(edge) for edge in found] == ["L0H1->L2KV1.K"]
+    assert widened_edges([into_one], GRAPH) == ()
 
 
 def test_edges_that_the_model_lacks_are_refused():

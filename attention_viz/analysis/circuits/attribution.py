@@ -1,9 +1,10 @@
 """Scores of every edge of the computation, by gradients or exactly.
 
 EAP (Syed et al. 2023): (replaced − clean result of the writer) · gradient at the reader's own
-input. EAP-IG (Hanna et al. 2024): the gradient's mean over m runs whose input lies at k/m, k = 1 …
-m, of the way from the counterfactual's embeddings to the clean ones; with m = 1 it is EAP. Exact:
-direct path patching of every edge. Scores are means over pairs, summed over positions.
+input. EAP-IG (Hanna et al. 2024): the gradient's mean over m runs whose input lies at k/m of the
+way from the counterfactual's embeddings to the clean ones. As in the paper k = 1 … m unless asked
+otherwise (`Points`); with m = 1 that is EAP. Exact: direct path patching of every edge. Scores are
+means over pairs, summed over positions.
 """
 
 import time
@@ -14,6 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from attention_viz.analysis.circuits.changing import Changing, replaced_writers
 from attention_viz.analysis.circuits.pair_batches import (
     PairBatch,
     Replacement,
@@ -21,7 +23,7 @@ from attention_viz.analysis.circuits.pair_batches import (
     batches_of,
     stream_of,
 )
-from attention_viz.analysis.circuits.pairs import read_pairs
+from attention_viz.analysis.circuits.pairs import known_pairs
 from attention_viz.analysis.circuits.path_patching import patch_all
 from attention_viz.models.decoder import Run
 from attention_viz.models.loading import LoadedModel
@@ -42,6 +44,8 @@ from attention_viz.records.pace import Pace
 
 MOST_STEPS = 100
 TURN_TOKENS = 4e8  # parameters × tokens that one turn's gradients may take; about 250 ms on 2 cores
+# A stretch needs a clean run first: it pays where it leaves out a quarter of the positions or more.
+MOST_CHANGING = 0.75
 
 Scores = Float[Tensor, "writer reader"]
 
@@ -53,7 +57,7 @@ def attribute_edges(
     started = time.perf_counter()
     pace = pace or Pace()
     _check(request)
-    pairs = read_pairs(model, request.pairs, pace)
+    pairs = known_pairs(model, request.pairs, pace)
     with pace.turn():
         graph = model.streams.graph
     scores = torch.zeros(len(graph.writers), len(graph.readers), dtype=torch.float64)
@@ -84,7 +88,7 @@ def attribute_positions(
         raise BadInput(
             "Exact scores are of whole edges, not of positions.", "Choose eap or eap-ig."
         )
-    pairs = read_pairs(model, asked.pairs, pace)
+    pairs = known_pairs(model, asked.pairs, pace)
     lengths = sorted({len(pair.clean) for pair in pairs.pairs})
     if len(lengths) > 1:
         raise BadInput(
@@ -95,12 +99,13 @@ def attribute_positions(
         graph = model.streams.graph
     shape = (lengths[0], len(graph.writers), len(graph.readers))
     scores = torch.zeros(shape, dtype=torch.float64)
-    replacement = Replacement.of(model, pairs, asked.ablation, pace)
+    replacement = Replacement.of(model, pairs, asked.ablation, pace, asked.replacing)
     for batch in batches_of(pairs, model.decoder.device, 1):
         with pace.turn():
-            delta, backward, _ = _gradients(model, asked, batch, replacement)
+            delta, backward, _, start = _gradients(model, asked, batch, replacement)
             for rows, part in _by_reader(model, delta, backward, by_position=True):
-                scores[:, : part.shape[1], rows] += part.to("cpu", torch.float64)
+                at = slice(start, start + len(part))
+                scores[at, : part.shape[1], rows] += part.to("cpu", torch.float64)
         pace.report(batch.indices[0] + 1, len(pairs.pairs))
     means = np.where(graph.edges, scores.numpy() / len(pairs.pairs), np.nan)
     return EdgePositions(request, means)
@@ -132,14 +137,14 @@ def _score_batches(
     model: LoadedModel, request: AttributionRequest, pairs: PairSet, pace: Pace
 ) -> Iterator[tuple[PairBatch, Scores, Tensor, Tensor]]:
     """Batches with the sums of their scores, their clean and their replaced metrics."""
-    replacement = Replacement.of(model, pairs, request.ablation, pace)
+    replacement = Replacement.of(model, pairs, request.ablation, pace, request.replacing)
     if request.method.is_exact:
         yield from patch_all(model, request, pairs, replacement, pace)
         return
     done = 0
     for batch in batches_of(pairs, model.decoder.device, _pairs_per_turn(model, request, pairs)):
         with pace.turn():
-            delta, backward, metrics = _gradients(model, request, batch, replacement)
+            delta, backward, metrics, _ = _gradients(model, request, batch, replacement)
             graph = model.streams.graph
             scores = torch.zeros(len(graph.writers), len(graph.readers)).to(delta)
             for rows, part in _by_reader(model, delta, backward):
@@ -157,38 +162,51 @@ def _pairs_per_turn(model: LoadedModel, request: AttributionRequest, pairs: Pair
 
 def _gradients(
     model: LoadedModel, request: AttributionRequest, batch: PairBatch, replacement: Replacement
-) -> tuple[Written, Backward, tuple[Tensor, Tensor]]:
-    """Change of every writer, the gradients it meets, and the metrics (clean, replaced)."""
+) -> tuple[Written, Backward, tuple[Tensor, Tensor], int]:
+    """Change of every writer, the gradients it meets, and the metrics (clean, replaced).
+
+    All at the positions that can change; last, the first of them.
+    """
     decoder, streams = model.decoder, model.streams
-    replaced = replacement.writers(batch)
+    part = Changing.of(decoder, batch, request.ablation, most=MOST_CHANGING)
+    replaced = replaced_writers(replacement, part)
     if request.method is Method.EAP_IG:
-        backward, clean = _integrate(model, request.steps, batch, replaced)
+        shares = request.points.shares(request.steps)
+        backward, clean = _integrate(model, shares, part, replaced)
     elif request.direction is Direction.NOISE:
-        backward = streams.backward(batch.clean, batch.metric(decoder))
+        backward = streams.backward(batch.clean, part.metric, stretch=part.stretch)
         clean = writers_of(decoder, backward.run)
     else:
-        backward = streams.backward(batch.counterfactual, batch.metric(decoder))
-        clean = writers_of(decoder, decoder.run(batch.clean))
+        ids = batch.counterfactual
+        backward = streams.backward(ids, part.metric, stretch=part.replaced_stretch)
+        clean = writers_of(decoder, part.clean)
     sign = 1 if request.direction is Direction.NOISE else -1
     with torch.no_grad():
-        metric = batch.metric(decoder)
-        metrics = (metric(stream_of(decoder, clean)), metric(stream_of(decoder, replaced)))
-    return sign * (replaced - clean), backward, metrics
+        metrics = (
+            part.metric(stream_of(decoder, clean)),
+            part.metric(stream_of(decoder, replaced)),
+        )
+    return sign * (replaced - clean), backward, metrics, part.start
 
 
 def _integrate(
-    model: LoadedModel, steps: int, batch: PairBatch, replaced: Written
+    model: LoadedModel, shares: tuple[float, ...], part: Changing, replaced: Written
 ) -> tuple[Backward, Written]:
     """Gradients on the way from the counterfactual's input to the clean one, and clean writers.
 
-    The last step is the clean run.
+    Where the way is gone to its end, the last step is the clean run.
     """
-    decoder = model.decoder
-    shares = torch.arange(1, steps + 1, device=replaced.device).to(replaced)[:, None, None] / steps
-    start, stop = replaced[:, 0], decoder.embed(batch.clean)
-    embeddings = (start[:, None] + shares * (stop - start)[:, None]).flatten(0, 1)
-    ids = batch.clean.repeat_interleave(steps, 0)
-    backward = model.streams.backward(ids, batch.metric(decoder, steps), embeddings=embeddings)
+    decoder, steps = model.decoder, len(shares)
+    ways = torch.tensor(shares, dtype=torch.float64).to(replaced)[:, None, None]
+    start = replaced[:, 0]
+    stop = decoder.embed(part.batch.clean)[:, part.start : part.stop]
+    embeddings = (start[:, None] + ways * (stop - start)[:, None]).flatten(0, 1)
+    ids = part.batch.clean.repeat_interleave(steps, 0)
+    backward = model.streams.backward(
+        ids, part.repeated(steps), embeddings=embeddings, stretch=part.stretch
+    )
+    if shares[-1] != 1:
+        return backward, writers_of(decoder, part.clean)
     own = Run(
         residual=[each[steps - 1 :: steps] for each in backward.run.residual],
         z=[each[steps - 1 :: steps] for each in backward.run.z],

@@ -3,7 +3,7 @@
 Edges between heads and into the logits: direct path patching; the writer's z becomes that of the
 counterfactual prompt where there is one, else what the intervention makes of it. Token edges: the
 attention weights of the row in which the head matters most, found by replacing its z at one
-position at a time. Nodes: direct contributions and roles.
+position at a time. Nodes: direct contributions.
 """
 
 import time
@@ -14,13 +14,17 @@ from jaxtyping import Float
 from torch import Tensor
 
 from attention_viz.analysis.attention import run_clean
-from attention_viz.analysis.circuits.path_patching import Changes, edges_between, patch_edges
+from attention_viz.analysis.circuits.path_patching import (
+    Changes,
+    edges_between,
+    patch_edges,
+    with_convention,
+)
 from attention_viz.analysis.contributions import direct_contributions
 from attention_viz.analysis.edits import Edit, Place, Replace, edit_of
 from attention_viz.analysis.metrics import read_metric
 from attention_viz.analysis.one_pass import Candidate, evaluate
 from attention_viz.analysis.question import Asked, ask
-from attention_viz.analysis.roles.roles import head_roles
 from attention_viz.analysis.sweep import all_heads
 from attention_viz.models.loading import LoadedModel
 from attention_viz.records.ablation import Ablation, AblationKind
@@ -32,7 +36,6 @@ from attention_viz.records.circuits.circuit import (
     Contribution,
 )
 from attention_viz.records.circuits.edge import OUTPUT, EdgeId, Via
-from attention_viz.records.circuits.roles import HeadRole, RolesRequest
 from attention_viz.records.ids import HeadId
 from attention_viz.records.metrics import Metric
 from attention_viz.records.pace import Pace
@@ -48,9 +51,6 @@ def measure_circuit(
     asked = ask(model, request.question, pace)
     heads = tuple(sorted(asked.need_heads(request.heads)))
     contributions = direct_contributions(asked)
-    asked_roles = RolesRequest(request.question)
-    found = asked.pace.recall(asked_roles, lambda: head_roles(model, asked_roles, asked.pace))
-    roles = {each.head: each for each in found.roles}
     patch, patched_with = _patch_of(asked, request.ablation)
     between = list(_edges(asked, heads, patch))
     (ablated, alone, none), rows = _ablated_and_rows(asked, heads, request, patch)
@@ -63,15 +63,18 @@ def measure_circuit(
         distractor=asked.distractor_token,
         baseline=(asked.logits[asked.answer] - asked.logits[asked.distractor]).item(),
         ablated=ablated,
-        nodes=tuple(_nodes(asked, heads, rows, contributions, roles, from_tokens)),
+        nodes=tuple(_nodes(asked, heads, rows, contributions, from_tokens)),
         edges=(*from_tokens, *between),
         contributions=contributions,
-        patched_with=patched_with,
+        patched_with=with_convention(model, patched_with),
         evaluations=len(between) + 3 + len(heads) * len(_positions(asked)),
         seconds=time.perf_counter() - started,
         graph=model.streams.graph,
         alone=alone,
         none=none,
+        about=request.question,
+        is_capped=model.decoder.logit_cap is not None,
+        is_plain=model.streams.is_plain,
     )
 
 
@@ -85,13 +88,19 @@ def _patch_of(asked: Asked, ablation: Ablation) -> tuple[Edit, str]:
 
 def _changes(asked: Asked, heads: Sequence[HeadId], patch: Edit) -> Changes:
     """How the patch changes what the heads write; other writers stay."""
-    graph = asked.model.streams.graph
+    graph, writes = asked.model.streams.graph, asked.decoder.need_writes()
     clean = asked.run.residual[0][0]
     changes = clean.new_zeros(len(graph.writers), *clean.shape)
     for head in heads:
-        change = _patched(asked, head, patch) - asked.run.z[head.layer][0, :, head.head]
-        row = graph.writers.index(str(head))
-        changes[row] = change @ asked.decoder.output_weights(head.layer)[head.head]
+        z, row = asked.run.z[head.layer], graph.writers.index(str(head))
+        new, at = z.clone(), z
+        new[0, :, head.head] = _patched(asked, head, patch)
+        if asked.read.counterfactual is not None:
+            at = asked.counterfactual.z[head.layer]  # a result counts as in the run it comes from
+        before = writes.head_results(head.layer, z)[0, head.head]
+        after = writes.head_results(head.layer, new, at=at)[0, head.head]
+        stays = (new == z).all(-1).all(-1)[0, :, None]
+        changes[row] = (after - before).masked_fill(stays, 0)
     return changes
 
 
@@ -113,7 +122,7 @@ def _edges(asked: Asked, heads: Sequence[HeadId], patch: Edit):
     effects: dict[EdgeId, float] = {}
     with torch.no_grad(), asked.turn():
         changes = _changes(asked, heads, patch)
-    for chunk, found in patch_edges(asked, edges, changes):
+    for chunk, found in patch_edges(asked, edges, changes, first=patch.first):
         effects |= zip(chunk, found, strict=True)
         asked.pace.report(len(effects), len(edges))
     for edge in edges:
@@ -180,7 +189,6 @@ def _nodes(
     heads: Sequence[HeadId],
     rows: dict[HeadId, int],
     contributions: Sequence[Contribution],
-    roles: dict[HeadId, HeadRole],
     from_tokens: Sequence[CircuitEdge],
 ):
     """Tokens that an edge starts from, the heads, the output."""
@@ -190,6 +198,6 @@ def _nodes(
     written = {each.component: each.value for each in contributions}
     for head in heads:
         name = str(head)
-        yield CircuitNode(name, "head", name, head, rows[head], written[name], roles[head])
+        yield CircuitNode(name, "head", name, head, rows[head], written[name])
     difference = f"{asked.answer_token.shown} − {asked.distractor_token.shown}"
     yield CircuitNode(OUTPUT, "output", difference)

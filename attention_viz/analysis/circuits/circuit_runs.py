@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from attention_viz.analysis.circuits.changing import Changing, replaced_writers
 from attention_viz.analysis.circuits.pair_batches import (
     PairBatch,
     Replacement,
@@ -22,9 +23,12 @@ from attention_viz.analysis.circuits.pair_batches import (
 from attention_viz.analysis.one_pass import CHUNK_SECONDS, free_bytes
 from attention_viz.models.attention import Listener
 from attention_viz.models.loading import LoadedModel
-from attention_viz.models.streams import NewInput, head_results
+from attention_viz.models.readers import NewInput
 from attention_viz.records.circuits.pairs import PairSet
 from attention_viz.records.pace import Pace
+
+# A pass of so few tokens takes hardly longer than one of a single one: all weights are read anyway
+FEW_TOKENS = 32
 
 Masks = Bool[Tensor, "circuit writer reader"]
 
@@ -55,38 +59,38 @@ class CircuitRuns:
         found = torch.zeros(2 * has_ends + len(masks), len(self._pairs.pairs), dtype=torch.float64)
         for number, batch in enumerate(batches_of(self._pairs, self._model.decoder.device, 1)):
             with self._pace.turn():
-                replaced = self._writers(batch)
+                part = Changing.of(self._model.decoder, batch, self._replacement.kind)
+                replaced = self._writers(part)
                 if has_ends:
-                    found[:2, batch.indices[0]] = self._ends(batch, replaced)
-            for start, stop, values in self._chunks(batch, masks, replaced):
+                    found[:2, batch.indices[0]] = self._ends(part, replaced)
+            for start, stop, values in self._chunks(part, masks, replaced):
                 start, stop = start + 2 * has_ends, stop + 2 * has_ends
                 found[start:stop, batch.indices[0]] = values.to("cpu", torch.float64)
                 self._pace.report(number * len(found) + stop, found.numel())
         return found
 
-    def _ends(self, batch: PairBatch, replaced: Written) -> Float[Tensor, "2"]:
+    def _ends(self, part: Changing, replaced: Written) -> Float[Tensor, "2"]:
         """Everything replaced, and nothing."""
-        decoder = self._model.decoder
-        metric = batch.metric(decoder)
         began = time.perf_counter()
-        full = metric(decoder.run(batch.clean).residual[-1])
-        if self._row_seconds is None:
+        full = part.metric(part.clean.residual[-1])
+        if self._row_seconds is None and part.is_whole:
             self._row_seconds = time.perf_counter() - began  # for the first chunk
-        return torch.cat([metric(stream_of(decoder, replaced)), full]).cpu()
+        return torch.cat([part.metric(stream_of(self._model.decoder, replaced)), full]).cpu()
 
     def _chunks(
-        self, batch: PairBatch, masks: Masks, replaced: Written
+        self, part: Changing, masks: Masks, replaced: Written
     ) -> Iterator[tuple[int, int, Tensor]]:
         """As many circuits as fit a turn, by the time that those before took."""
-        start, most = 0, max(1, self._budget() // self._row_bytes(batch))
+        start, most = 0, max(1, self._budget() // self._row_bytes(part))
+        least = max(1, FEW_TOKENS // (part.stop - part.start))
         while start < len(masks):
             seconds = self._row_seconds
             rows = 1 if seconds is None else int(CHUNK_SECONDS / seconds)
-            stop = min(len(masks), start + max(1, min(rows, most)))
+            stop = min(len(masks), start + min(max(rows, least), most))
             with self._pace.turn():
                 began = time.perf_counter()
-                final = self._run(batch, masks[start:stop], replaced)
-                found = batch.metric(self._model.decoder, stop - start)(final)
+                final = self._run(part, masks[start:stop], replaced)
+                found = part.repeated(stop - start)(final)
                 self._row_seconds = (time.perf_counter() - began) / (stop - start)
             yield start, stop, found
             start = stop
@@ -101,38 +105,45 @@ class CircuitRuns:
         """
         batch = PairBatch.of(self._pairs.pairs, [pair], self._model.decoder.device)
         with self._pace.turn():
-            run = _Run(self._model, mask[None].to(batch.clean.device), self._writers(batch))
+            every = Changing(self._model.decoder, batch, 0, batch.clean.shape[1])
+            run = _Run(self._model, mask[None].to(batch.clean.device), self._writers(every))
             final = self._model.streams.run_split(batch.clean, run.split, Listener(output=run.hear))
             return [*(residual[0] for residual in run.entered), run.read_logits(final)[0]]
 
-    def _writers(self, batch: PairBatch) -> Written:
-        return self._replacement.writers(batch)
+    def _writers(self, part: Changing) -> Written:
+        return replaced_writers(self._replacement, part)
 
     def _run(
-        self, batch: PairBatch, masks: Masks, replaced: Written
+        self, part: Changing, masks: Masks, replaced: Written
     ) -> Float[Tensor, "circuit pos d_model"]:
         """What the logits read in one pass of a pair in all these circuits."""
-        run = _Run(self._model, masks.to(batch.clean.device), replaced)
-        ids = batch.clean.expand(len(masks), -1)
-        final = self._model.streams.run_split(ids, run.split, Listener(output=run.hear))
+        clean = part.batch.clean
+        run = _Run(self._model, masks.to(clean.device), replaced)
+        final = self._model.streams.run_split(
+            clean.expand(len(masks), -1),
+            run.split,
+            Listener(output=run.hear),
+            stretch=part.stretch,
+        )
         return run.read_logits(final)
 
     def _budget(self) -> int:
         decoder = self._model.decoder
         return decoder.memory or free_bytes(decoder.device) // 2
 
-    def _row_bytes(self, batch: PairBatch) -> int:
+    def _row_bytes(self, part: Changing) -> int:
         """What a circuit takes: every writer's change, and every reader's input of a layer."""
         decoder, graph = self._model.decoder, self._model.streams.graph
         vectors = len(graph.writers) + 3 * graph.readers_per_layer + 40
-        return vectors * batch.clean.shape[1] * decoder.d_model * 4
+        keys = 0 if part.is_whole else 4 * part.stop
+        return (vectors * (part.stop - part.start) + keys) * decoder.d_model * 4
 
 
 class _Run:
     """A pass in progress: how far every writer is from its replacement, so far."""
 
     def __init__(self, model: LoadedModel, masks: Masks, replaced: Written):
-        self._decoder = model.decoder
+        self._writes = model.decoder.need_writes()
         self._graph = model.streams.graph
         self._masks = masks.to(replaced.dtype)
         self._replaced = replaced
@@ -156,11 +167,11 @@ class _Run:
         return [NewInput(i, slice(None), inputs[:, i]) for i in range(inputs.shape[1])]
 
     def hear(self, layer: int, z: Tensor, _) -> Tensor:
-        results = head_results(self._decoder, layer, z)
+        results = self._writes.head_results(layer, z)
         first = self._graph.written_before(layer)
         last = first + self._graph.heads
         self._changes[:, first:last] = results - self._replaced[:, first:last]
-        self._attention = results.sum(1) + self._decoder.output_bias(layer).to(results)
+        self._attention = results.sum(1) + self._writes.bias(layer, z)
         return z
 
     def read_logits(self, final: Tensor) -> Tensor:

@@ -5,23 +5,27 @@ is already in the circuit. Top: the greatest |scores| anywhere. Either way edges
 from the input to the logits are dropped.
 """
 
-import heapq
 import time
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 from attention_viz.analysis.circuits.attribution import attribute_edges
-from attention_viz.analysis.circuits.pair_batches import PairBatch, Replacement
-from attention_viz.analysis.circuits.pairs import read_pairs
-from attention_viz.analysis.circuits.path_patching import changes_of, patch_edges
+from attention_viz.analysis.circuits.mib import cut_top
+from attention_viz.analysis.circuits.pair_batches import PairBatch, Replacement, replacing_label
+from attention_viz.analysis.circuits.pairs import known_pairs
+from attention_viz.analysis.circuits.path_patching import (
+    changes_of,
+    first_change,
+    patch_edges,
+    with_convention,
+)
+from attention_viz.analysis.circuits.ranking import rank_edges, take
 from attention_viz.analysis.contributions import direct_contributions
 from attention_viz.analysis.metrics import read_metric
 from attention_viz.analysis.question import ask_pair
-from attention_viz.analysis.roles.roles import head_roles
 from attention_viz.models.loading import LoadedModel
 from attention_viz.records.ablation import AblationKind
 from attention_viz.records.circuits.attribution import Attribution, AttributionRequest, Direction
@@ -34,11 +38,11 @@ from attention_viz.records.circuits.circuit import (
     CutRequest,
     EdgesRequest,
 )
-from attention_viz.records.circuits.circuit_file import fit_edges
 from attention_viz.records.circuits.edge import INPUT, OUTPUT, EdgeId
+from attention_viz.records.circuits.fit import fit_edges
 from attention_viz.records.circuits.graph import Graph
 from attention_viz.records.circuits.pairs import PairSet
-from attention_viz.records.circuits.roles import HeadRoles, RolesRequest
+from attention_viz.records.circuits.replacing import Replacing
 from attention_viz.records.errors import BadInput
 from attention_viz.records.ids import HeadId
 from attention_viz.records.metrics import Metric
@@ -47,8 +51,8 @@ from attention_viz.records.question import Question
 
 PATCHED_WITH = {
     AblationKind.RESAMPLE: "its value in the counterfactual prompt (resample)",
-    AblationKind.MEAN: "its mean over the clean prompts (mean)",
-    AblationKind.ZERO: "zero",
+    AblationKind.MEAN: "its mean over the clean prompts ({label})",
+    AblationKind.ZERO: "{label}",
 }
 
 Mask = Bool[np.ndarray, "writer reader"]
@@ -73,7 +77,7 @@ def cut_attribution(
 ) -> Circuit:
     """The circuit cut from scores that are there already."""
     graph, scores = attribution.graph, attribution.scores
-    mask = cut_scores(graph, scores, request.edges, request.way, with_mlps=request.with_mlps)
+    mask = _cut(attribution, request)
     is_exact = request.attribution.method.is_exact
     edges = [
         CircuitEdge(each.writer, each.reader, each.via, float(scores[graph.index(each)]))
@@ -85,6 +89,17 @@ def cut_attribution(
         wanted += [edge.id for edge in edges[request.exact_top :] if edge.id in request.exact]
         edges = _patched(model, attribution, edges, wanted, pace)
     return _circuit(model, request, attribution.pairs, edges, attribution.clean, pace)
+
+
+def _cut(attribution: Attribution, request: CutRequest) -> Mask:
+    """Raises BadInput for a size below 1, and for MIB's way without MLPs."""
+    graph, scores, size = attribution.graph, attribution.scores, request.edges
+    ranking = request.way.ranking
+    if ranking is None:
+        return cut_scores(graph, scores, size, request.way, with_mlps=request.with_mlps)
+    if not request.with_mlps:
+        raise BadInput("MIB's cut is of all edges, those of MLPs too.", "Let the MLPs in.")
+    return cut_top(graph, scores, size, ranking, attribution.request.direction.sense)
 
 
 def _patched(
@@ -105,8 +120,10 @@ def _patched(
             "Edges are patched from clean to replaced, these scores go the other way (denoise).",
             "Score them in the direction noise to measure some exactly.",
         )
-    kind = attribution.request.ablation
-    exact, _ = patch_over_pairs(model, attribution.pairs, wanted, kind, pace)
+    asked = attribution.request
+    exact, _ = patch_over_pairs(
+        model, attribution.pairs, wanted, asked.ablation, pace, asked.replacing
+    )
     return [
         replace(edge, value=exact[edge.id], is_exact=True, estimate=edge.value)
         if edge.id in exact
@@ -121,10 +138,10 @@ def measure_edges(model: LoadedModel, request: EdgesRequest, pace: Pace | None =
     pace = pace or Pace()
     if not request.edges:
         raise BadInput("There are no edges.", "Name at least one, like L0H1->L2H3.K.")
-    pairs = read_pairs(model, request.pairs, pace)
+    pairs = known_pairs(model, request.pairs, pace)
     with pace.turn():
         edges = fit_edges(request.edges, model.streams.graph)
-    exact, clean = patch_over_pairs(model, pairs, edges, request.kind, pace)
+    exact, clean = patch_over_pairs(model, pairs, edges, request.kind, pace, request.replacing)
     found = [CircuitEdge(e.writer, e.reader, e.via, value) for e, value in exact.items()]
     circuit = _circuit(model, request, pairs, _strongest_first(found), clean, pace)
     return replace(circuit, seconds=time.perf_counter() - started)
@@ -148,85 +165,6 @@ def cut_scores(
     return take(graph, rank_edges(graph, scores, way, with_mlps=with_mlps), size)
 
 
-def rank_edges(
-    graph: Graph,
-    scores: Float[np.ndarray, "writer reader"],
-    way: Cut,
-    *,
-    with_mlps: bool = True,
-) -> Int[np.ndarray, " edge"]:
-    """Edges (flat indices of the score matrix) in the order in which a circuit takes them."""
-    allowed = graph.edges if with_mlps else graph.edges & ~graph.touches_mlp()
-    strength = np.where(allowed, np.abs(np.nan_to_num(scores)), -1.0)
-    if way is Cut.GREEDY:
-        return _greedy(graph, strength)
-    return np.argsort(-strength, axis=None, kind="stable")[: int(allowed.sum())]
-
-
-def take(graph: Graph, ranked: Int[np.ndarray, " edge"], size: int) -> Mask:
-    """As many edges from the front as leave at most `size` when dead ends are pruned."""
-
-    def pruned(count: int) -> Mask:
-        mask = np.zeros(graph.edges.shape, dtype=bool)
-        mask.flat[ranked[:count]] = True
-        return prune(graph, mask)
-
-    low, step = min(size, len(ranked)), 1  # so many always fit; more edges never prune to fewer
-    while low + step <= len(ranked) and pruned(low + step).sum() <= size:
-        low, step = low + step, 2 * step
-    while step > 1:
-        step //= 2
-        if low + step <= len(ranked) and pruned(low + step).sum() <= size:
-            low += step
-    return pruned(low)
-
-
-def _greedy(graph: Graph, strength: Float[np.ndarray, "writer reader"]) -> Int[np.ndarray, " edge"]:
-    readers = _columns(graph)
-    width = strength.shape[1]
-    order: list[int] = []
-    waiting: list[tuple[float, int]] = []
-    there = set()
-
-    def add(node: str) -> None:
-        for reader in readers[node]:
-            if reader not in there:
-                there.add(reader)
-                for writer in np.flatnonzero(strength[:, reader] >= 0).tolist():
-                    index = writer * width + reader
-                    heapq.heappush(waiting, (-strength[writer, reader], index))
-
-    add(OUTPUT)
-    while waiting:
-        _, index = heapq.heappop(waiting)
-        order.append(index)
-        add(graph.writers[index // width])
-    return np.array(order)
-
-
-def _columns(graph: Graph) -> dict[str, list[int]]:
-    """Columns of the inputs of each node: a head's Q, K and V (shared or its own), an MLP's."""
-    columns: dict[str, list[int]] = defaultdict(list)
-    for column, (reader, _) in enumerate(graph.readers):
-        for node in graph.heads_behind(reader):
-            columns[node].append(column)
-    return columns
-
-
-def prune(graph: Graph, mask: Mask) -> Mask:
-    """Without edges that lie on no way from the input to the logits."""
-    columns = _columns(graph)
-    reached = np.zeros(len(graph.writers), dtype=bool)  # from the input
-    for row, name in enumerate(graph.writers):  # writers come after all that they read
-        reached[row] = name == INPUT or mask[reached][:, columns[name]].any()
-    leads = np.zeros(len(graph.readers), dtype=bool)  # to the logits
-    leads[columns[OUTPUT]] = True
-    for row, name in reversed(list(enumerate(graph.writers))):
-        if name != INPUT and mask[row, leads].any():
-            leads[columns[name]] = True
-    return mask & reached[:, None] & leads
-
-
 def edges_of(graph: Graph, mask: Mask) -> list[EdgeId]:
     """The edges of a mask, reader by reader."""
     readers, writers = mask.T.nonzero()
@@ -234,10 +172,15 @@ def edges_of(graph: Graph, mask: Mask) -> list[EdgeId]:
 
 
 def patch_over_pairs(
-    model: LoadedModel, pairs: PairSet, edges: Sequence[EdgeId], kind: AblationKind, pace: Pace
+    model: LoadedModel,
+    pairs: PairSet,
+    edges: Sequence[EdgeId],
+    kind: AblationKind,
+    pace: Pace,
+    replacing: Replacing = Replacing(),  # noqa: B008 (frozen)
 ) -> tuple[dict[EdgeId, float], float]:
     """Effects by direct path patching, and the clean logit difference: means over the pairs."""
-    replacement = Replacement.of(model, pairs, kind, pace)
+    replacement = Replacement.of(model, pairs, kind, pace, replacing)
     sums = dict.fromkeys(edges, 0.0)
     clean, done = 0.0, 0
     for number, pair in enumerate(pairs.pairs):
@@ -245,7 +188,8 @@ def patch_over_pairs(
         clean += read_metric(asked, Metric.LOGIT_DIFF, asked.logits[None]).item()
         batch = PairBatch.of(pairs.pairs, [number], model.decoder.device)
         changes = changes_of(asked, batch, replacement)
-        for chunk, effects in patch_edges(asked, edges, changes):
+        first = first_change(asked, replacement)
+        for chunk, effects in patch_edges(asked, edges, changes, first=first):
             for edge, effect in zip(chunk, effects, strict=True):
                 sums[edge] += effect
             done += len(chunk)
@@ -262,13 +206,11 @@ def _circuit(
     baseline: float,
     pace: Pace,
 ) -> Circuit:
-    """Edges and the nodes they join; roles are measured on the first pair."""
+    """Edges and the nodes they join."""
     graph, first = model.streams.graph, pairs.pairs[0]
     contributions: tuple[Contribution, ...] = ()
     if len(pairs.pairs) == 1:
         contributions = direct_contributions(ask_pair(model, request.question, first, pace))
-    roles = RolesRequest(question_of(pairs))
-    found = pace.recall(roles, lambda: head_roles(model, roles, pace))
     drawn = tuple(_drawn(graph, edges))
     return Circuit(
         request=request,
@@ -278,15 +220,24 @@ def _circuit(
         distractor=first.distractor,
         baseline=baseline,
         ablated=None,
-        nodes=tuple(_nodes(graph, drawn, contributions, found, pairs)),
+        nodes=tuple(_nodes(graph, drawn, contributions, pairs)),
         edges=drawn,
         contributions=contributions,
-        patched_with=PATCHED_WITH[request.ablation.kind],
+        patched_with=_patched_with(model, request),
         evaluations=sum(edge.is_exact for edge in edges) * len(pairs.pairs),
         seconds=0.0,
         pairs=len(pairs.pairs),
         graph=graph,
+        about=question_of(pairs),
+        is_capped=model.decoder.logit_cap is not None,
+        is_plain=model.streams.is_plain,
     )
+
+
+def _patched_with(model: LoadedModel, request: CutRequest | EdgesRequest) -> str:
+    kind = request.ablation.kind
+    label = replacing_label(model, kind, request.replacing)
+    return with_convention(model, PATCHED_WITH[kind].format(label=label))
 
 
 def question_of(pairs: PairSet) -> Question:
@@ -316,7 +267,6 @@ def _nodes(
     graph: Graph,
     edges: Sequence[CircuitEdge],
     contributions: Sequence[Contribution],
-    roles: HeadRoles,
     pairs: PairSet,
 ) -> Iterator[CircuitNode]:
     """Everything an edge touches, from the input to the output."""
@@ -329,9 +279,7 @@ def _nodes(
             label = f"{name[:-3]} MLP"
             yield CircuitNode(name, "mlp", label, contribution=written.get(label))
         else:
-            head = HeadId.parse(name)
-            own = written.get(name)
-            yield CircuitNode(name, "head", name, head, None, own, roles.of(head))
+            yield CircuitNode(name, "head", name, HeadId.parse(name), None, written.get(name))
     first = pairs.pairs[0]
     difference = f"{first.answer.shown} − {first.distractor.shown}"
     several = len(pairs.pairs) > 1

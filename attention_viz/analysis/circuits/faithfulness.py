@@ -14,13 +14,15 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from attention_viz.analysis.circuits.circuit_runs import CircuitRuns
-from attention_viz.analysis.circuits.cut import rank_edges, scores_of, take
-from attention_viz.analysis.circuits.pair_batches import Replacement
-from attention_viz.analysis.circuits.pairs import read_pairs
+from attention_viz.analysis.circuits.cut import scores_of
+from attention_viz.analysis.circuits.pair_batches import Replacement, replacing_label
+from attention_viz.analysis.circuits.pairs import known_pairs
+from attention_viz.analysis.circuits.ranking import rank_edges, take
 from attention_viz.analysis.lens import read_lens
 from attention_viz.analysis.question import Asked, ask_pair, predict_from
 from attention_viz.models.loading import LoadedModel
-from attention_viz.records.ablation import AblationKind, Prediction
+from attention_viz.records.ablation import Prediction
+from attention_viz.records.circuits.attribution import Attribution
 from attention_viz.records.circuits.circuit import LEAST_GAP, Cut
 from attention_viz.records.circuits.faithfulness import (
     CircuitLensRequest,
@@ -49,12 +51,10 @@ Values = Float[np.ndarray, "circuit pair"]
 def measure_faithfulness(
     model: LoadedModel, request: FaithfulnessRequest, pace: Pace | None = None
 ) -> FaithfulnessResult:
-    """One circuit. Raises BadInput: no edge, an unknown one, or nothing to explain."""
+    """One circuit, be it empty. Raises BadInput: an unknown edge, or nothing to explain."""
     started = time.perf_counter()
     pace = pace or Pace()
-    if not request.edges:
-        raise BadInput("The circuit has no edges.", "Name some, or cut a larger circuit.")
-    pairs = read_pairs(model, request.pairs, pace)
+    pairs = known_pairs(model, request.pairs, pace)
     with pace.turn():
         graph = model.streams.graph
     counted = _counted(graph, request.keeps_mlps)
@@ -65,7 +65,8 @@ def measure_faithfulness(
     ]
     reduced = list(_without_each(graph, kept, request)) if request.leave_out else []
     masks = [kept, counted & ~kept, *random, *reduced]
-    scale, values = _measure(model, pairs, request.ablation, masks, counted, pace)
+    replacement = Replacement.of(model, pairs, request.ablation, pace, request.replacing)
+    scale, values = measure_masks(replacement, pairs, masks, counted, pace)
     found = scale.read(values)
     return FaithfulnessResult(
         request=request,
@@ -73,6 +74,7 @@ def measure_faithfulness(
         full=scale.full,
         empty=scale.empty,
         pairs=len(pairs.pairs),
+        replaced=replacing_label(model, request.ablation, request.replacing),
         random=_random(int(kept.sum()), found[2 : 2 + len(random)]),
         minimality=tuple(
             Minimality(edge, found[0] - without)
@@ -102,8 +104,8 @@ def measure_curve(model: LoadedModel, request: CurveRequest, pace: Pace | None =
         for seed in seeds
     ]
     masks = [*circuits, *(counted & ~mask for mask in circuits), *random]
-    ablation = request.attribution.ablation
-    scale, values = _measure(model, attribution.pairs, ablation, masks, counted, pace)
+    replacement = replacement_of(model, attribution, pace)
+    scale, values = measure_masks(replacement, attribution.pairs, masks, counted, pace)
     points = [
         _faithfulness(scale, values, i, size, total, len(circuits)) for i, size in enumerate(sizes)
     ]
@@ -123,6 +125,7 @@ def measure_curve(model: LoadedModel, request: CurveRequest, pace: Pace | None =
         empty=scale.empty,
         pairs=len(attribution.pairs.pairs),
         total=total,
+        replaced=replacing_label(model, cut.ablation.kind, cut.replacing),
         seconds=time.perf_counter() - started,
     )
 
@@ -150,12 +153,13 @@ def _run_circuit_only(
     model: LoadedModel, request: CircuitOnlyRequest, pace: Pace
 ) -> tuple[Asked, list[Tensor]]:
     """The first pair, and its residual streams with everything outside the circuit replaced."""
-    pairs = read_pairs(model, request.pairs, pace)
+    pairs = known_pairs(model, request.pairs, pace)
     with pace.turn():
         graph = model.streams.graph
     counted = _counted(graph, request.keeps_mlps)
     mask = graph.mask(request.edges) | (graph.edges & ~counted)
-    runs = CircuitRuns(model, pairs, Replacement.of(model, pairs, request.ablation, pace), pace)
+    replacement = Replacement.of(model, pairs, request.ablation, pace, request.replacing)
+    runs = CircuitRuns(model, pairs, replacement, pace)
     asked = ask_pair(model, pairs.request.question, pairs.pairs[0], pace)
     return asked, runs.residuals(torch.from_numpy(mask), 0)
 
@@ -176,7 +180,7 @@ def random_circuit(graph: Graph, size: int, seed: int, *, with_mlps: bool) -> Ma
     return take(graph, rank_edges(graph, scores, Cut.GREEDY, with_mlps=with_mlps), size)
 
 
-class _Scale:
+class Scale:
     """What faithfulness 0 and 1 mean: the mean metric of the empty and the full circuit."""
 
     def __init__(self, empty: Float[np.ndarray, " pair"], full: Float[np.ndarray, " pair"]):
@@ -202,31 +206,34 @@ def _counted(graph: Graph, keeps_mlps: bool) -> Mask:
     return graph.edges & ~graph.touches_mlp() if keeps_mlps else graph.edges
 
 
-def _measure(
-    model: LoadedModel,
-    pairs: PairSet,
-    kind: AblationKind,
-    masks: Sequence[Mask],
-    counted: Mask,
-    pace: Pace,
-) -> tuple[_Scale, Values]:
+def replacement_of(model: LoadedModel, attribution: Attribution, pace: Pace) -> Replacement:
+    """What the scores are about is what everything outside a circuit is replaced by."""
+    asked = attribution.request
+    return Replacement.of(model, attribution.pairs, asked.ablation, pace, asked.replacing)
+
+
+def measure_masks(
+    replacement: Replacement, pairs: PairSet, masks: Sequence[Mask], counted: Mask, pace: Pace
+) -> tuple[Scale, Values]:
     """Metrics of circuits on every pair; edges that don't count are kept in all of them."""
+    model = replacement.model
     graph = model.streams.graph
     always = torch.from_numpy(graph.edges & ~counted)
-    runs = CircuitRuns(model, pairs, Replacement.of(model, pairs, kind, pace), pace)
+    runs = CircuitRuns(model, pairs, replacement, pace)
     values = runs.metrics(torch.from_numpy(np.stack(masks)), always).numpy()
-    scale = _Scale(values[0], values[1])
+    scale = Scale(values[0], values[1])
     if abs(scale.full - scale.empty) < LEAST_GAP:
         raise BadInput(
-            f"With everything replaced ({kind.value}) the logit difference is {scale.empty:.4f}, "
-            f"and {scale.full:.4f} in the clean run: there is nothing to explain.",
+            f"With everything replaced ({replacement.kind.value}) the logit difference is "
+            f"{scale.empty:.4f}, and {scale.full:.4f} in the clean run: there is nothing to "
+            "explain.",
             "Choose a counterfactual, an answer or a distractor that make a difference.",
         )
     return scale, values[2:]
 
 
 def _faithfulness(
-    scale: _Scale, values: Values, index: int, size: int, total: int, apart: int = 1
+    scale: Scale, values: Values, index: int, size: int, total: int, apart: int = 1
 ) -> Faithfulness:
     """Row `index` and, `apart` rows later, its complement."""
     return Faithfulness(
@@ -239,7 +246,7 @@ def _faithfulness(
     )
 
 
-def _end(scale: _Scale, size: int, total: int) -> Faithfulness:
+def _end(scale: Scale, size: int, total: int) -> Faithfulness:
     """The empty or the full circuit."""
     is_full = size == total
     metric = scale.full if is_full else scale.empty

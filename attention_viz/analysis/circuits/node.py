@@ -15,12 +15,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from attention_viz.analysis.attention import run_clean
-from attention_viz.analysis.circuits.pairs import read_pairs
+from attention_viz.analysis.circuits.pairs import known_pairs
 from attention_viz.analysis.contributions import read_components
 from attention_viz.analysis.edits import edit_of
 from attention_viz.analysis.metrics import read_metric
 from attention_viz.analysis.one_pass import Candidate, climb, evaluate
 from attention_viz.analysis.question import Asked, ask, ask_pair
+from attention_viz.models.direct import unembedded
 from attention_viz.models.loading import LoadedModel
 from attention_viz.models.streams import writers_of
 from attention_viz.records.ablation import Ablation, AblationKind
@@ -67,7 +68,7 @@ def _ask_first(model: LoadedModel, pairs: PairsRequest, pace: Pace) -> Asked:
     """The question itself, or the first pair of a family."""
     if not pairs.family and not pairs.given:
         return ask(model, pairs.question, pace)
-    found = pace.recall(pairs, lambda: read_pairs(model, pairs, pace))
+    found = known_pairs(model, pairs, pace)
     return ask_pair(model, pairs.question, found.pairs[0], pace)
 
 
@@ -93,8 +94,8 @@ def _written_logits(asked: Asked, head: HeadId | None, layer: int) -> Float[Tens
     component = str(head) if head else f"L{layer - 1} MLP" if layer else "embed"
     with asked.turn():
         names, read = read_components(asked)
-        unembedding = asked.decoder.unembedding.weight[: asked.vocabulary.size]
-        logits = unembedding @ read[names.index(component)]
+        every = torch.arange(asked.vocabulary.size, device=read.device)
+        logits = unembedded(asked.decoder, read[names.index(component)][None], every)[0]
     return logits - logits.mean()
 
 

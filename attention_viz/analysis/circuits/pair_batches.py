@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Float, Int
@@ -10,9 +11,12 @@ from torch import Tensor
 
 from attention_viz.models.decoder import Decoder
 from attention_viz.models.loading import LoadedModel
-from attention_viz.models.streams import writers_of
+from attention_viz.models.positions import position_embeddings
+from attention_viz.models.streams import constant_bias, writers_of
 from attention_viz.records.ablation import AblationKind
 from attention_viz.records.circuits.pairs import PairSet, TokenPair
+from attention_viz.records.circuits.replacing import InputPart, MeanOver, Replacing
+from attention_viz.records.errors import BadInput
 from attention_viz.records.pace import Pace
 
 Written = Float[Tensor, "pair writer pos d_model"]
@@ -46,12 +50,20 @@ class PairBatch:
     def __len__(self) -> int:
         return len(self.indices)
 
+    @cached_property
+    def first_difference(self) -> int:
+        """The first position at which any pair's prompts differ."""
+        return int((self.clean != self.counterfactual).any(0).nonzero()[0])
+
     def metric(
-        self, decoder: Decoder, repeats: int = 1
+        self, decoder: Decoder, repeats: int = 1, *, start: int = 0
     ) -> Callable[[Float[Tensor, "row pos d_model"]], Float[Tensor, " row"]]:
-        """Logit difference of final residual streams; every pair stands there `repeats` times."""
+        """Logit difference of final residual streams; every pair stands there `repeats` times.
+
+        The streams begin at the prompts' position `start`.
+        """
         tokens = torch.stack([self.answer, self.distractor], 1).repeat_interleave(repeats, 0)
-        position = self.position.repeat_interleave(repeats)
+        position = self.position.repeat_interleave(repeats) - start
 
         def read(final: Tensor) -> Tensor:
             rows = torch.arange(len(final), device=final.device)
@@ -73,9 +85,8 @@ def batches_of(pairs: PairSet, device, most: int) -> Iterator[PairBatch]:
 
 @torch.no_grad()
 def stream_of(decoder: Decoder, written: Written) -> Float[Tensor, "pair pos d_model"]:
-    """The final residual stream that writers add up to, with the biases of no head."""
-    biases = sum(decoder.output_bias(layer).to(written) for layer in range(decoder.layers))
-    return written.sum(1) + biases
+    """The final residual stream that writers add up to, with what no writer owns."""
+    return written.sum(1) + constant_bias(decoder)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,24 +95,43 @@ class Replacement:
 
     model: LoadedModel
     kind: AblationKind
-    mean: Float[Tensor, "writer d_model"] | None = None
+    mean: Float[Tensor, "writer d_model"] | Float[Tensor, "writer pos d_model"] | None = None
+    positions: Float[Tensor, "pos d_model"] | None = None  # embeddings that stay, if they do
 
     @classmethod
     @torch.no_grad()
     def of(
-        cls, model: LoadedModel, pairs: PairSet, kind: AblationKind, pace: Pace
+        cls,
+        model: LoadedModel,
+        pairs: PairSet,
+        kind: AblationKind,
+        pace: Pace,
+        replacing: Replacing = Replacing(),  # noqa: B008 (frozen)
     ) -> "Replacement":
-        """The mean is over all clean prompts and their positions without beginning of text."""
+        """The mean is over all clean prompts, and their positions without beginning of text.
+
+        Raises BadInput: position embeddings to keep in a model without them; a mean per position
+        of one pair, or of pairs of several lengths.
+        """
+        positions = _kept_positions(model, pairs, kind, replacing)
         if kind is not AblationKind.MEAN:
-            return cls(model, kind)
+            return cls(model, kind, None, positions)
+        by_position = replacing.mean is MeanOver.POSITION
+        if by_position:
+            _check_lengths(pairs)
         total, count = torch.zeros(()), 0
         for batch in batches_of(pairs, model.decoder.device, 1):
             with pace.turn():
                 written = writers_of(model.decoder, model.decoder.run(batch.clean))
+                if positions is not None:
+                    written[:, 0] -= positions[: written.shape[2]]
+                if by_position:
+                    total, count = total.to(written) + written[0], count + 1
+                    continue
                 first = 1 if batch.bos and written.shape[2] > 1 else 0
                 total = total.to(written) + written[0, :, first:].sum(1)
                 count += written.shape[2] - first
-        return cls(model, kind, total / count)
+        return cls(model, kind, total / count, positions)
 
     @torch.no_grad()
     def writers(self, batch: PairBatch) -> Written:
@@ -115,4 +145,47 @@ class Replacement:
         )
         if self.mean is not None:
             values = self.mean
-        return values[None, :, None].expand(shape[0], -1, shape[1], -1)
+        if values.ndim == 2:
+            values = values[:, None].expand(-1, shape[1], -1)
+        if self.positions is not None:
+            values = values.clone()
+            values[0] += self.positions[: shape[1]]
+        return values.expand(shape[0], *values.shape)
+
+
+def replacing_label(model: LoadedModel, kind: AblationKind, replacing: Replacing) -> str:
+    """The choice by name, told in full where the model leaves one."""
+    has_choice = kind is not AblationKind.RESAMPLE and model.info.adds_positions
+    is_whole = replacing.input is InputPart.BOTH
+    too = ", position embeddings too" if has_choice and is_whole else ""
+    return replacing.label(kind) + too
+
+
+def _kept_positions(
+    model: LoadedModel, pairs: PairSet, kind: AblationKind, replacing: Replacing
+) -> Float[Tensor, "pos d_model"] | None:
+    """The position embeddings of the longest prompt, where they are to stay."""
+    if replacing.input is InputPart.BOTH or kind is AblationKind.RESAMPLE:
+        return None
+    found = position_embeddings(model.decoder, max(len(pair.clean) for pair in pairs.pairs))
+    if found is None:
+        raise BadInput(
+            f"{model.info.name!r} adds no position embeddings to its tokens' (its positions are "
+            "rotary, or part of attention): there is nothing to keep.",
+            "Leave the choice out: the token embedding is all that its input writes.",
+        )
+    return found
+
+
+def _check_lengths(pairs: PairSet) -> None:
+    lengths = sorted({len(pair.clean) for pair in pairs.pairs})
+    if len(lengths) > 1:
+        raise BadInput(
+            f"A mean per position needs prompts of one length; these have {lengths} tokens.",
+            "Choose pairs of one length, or the mean over all positions.",
+        )
+    if len(pairs.pairs) < 2:
+        raise BadInput(
+            "The mean per position of one prompt is that prompt: nothing would be replaced.",
+            "Choose a family of pairs, or the mean over all positions.",
+        )

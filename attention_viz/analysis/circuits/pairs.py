@@ -32,6 +32,11 @@ def read_pairs(model: LoadedModel, request: PairsRequest, pace: Pace | None = No
     return PairSet(request, tuple(pairs), tuple(refused))
 
 
+def known_pairs(model: LoadedModel, request: PairsRequest, pace: Pace) -> PairSet:
+    """The pairs, read unless somebody asked for them before."""
+    return pace.recall(request, lambda: read_pairs(model, request, pace))
+
+
 def _written_pairs(model: LoadedModel, request: PairsRequest) -> tuple[Pair, ...]:
     if request.family:
         return make_family(model.vocabulary, request.family, request.count, request.seed)

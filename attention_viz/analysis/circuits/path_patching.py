@@ -20,8 +20,11 @@ from attention_viz.analysis.circuits.pair_batches import PairBatch, Replacement
 from attention_viz.analysis.metrics import read_metric
 from attention_viz.analysis.one_pass import climb, in_chunks
 from attention_viz.analysis.question import Asked, ask_pair
+from attention_viz.models.decoder import Run
 from attention_viz.models.loading import LoadedModel
-from attention_viz.models.streams import NewInput, writers_of
+from attention_viz.models.readers import NewInput
+from attention_viz.models.streams import writers_of
+from attention_viz.records.ablation import AblationKind
 from attention_viz.records.circuits.attribution import AttributionRequest
 from attention_viz.records.circuits.edge import EdgeId, Via
 from attention_viz.records.circuits.pairs import PairSet
@@ -52,17 +55,18 @@ def edges_between(asked: Asked, heads: Sequence[HeadId]) -> list[EdgeId]:
 
 @torch.no_grad()
 def patch_edges(
-    asked: Asked, edges: Sequence[EdgeId], changes: Changes
+    asked: Asked, edges: Sequence[EdgeId], changes: Changes, *, first: int = 0
 ) -> Iterator[tuple[list[EdgeId], list[float]]]:
     """Effects of edges, chunk by chunk: (edges, effects in logits), each edge once.
 
+    `first` is the first position at which any writer changes: rows carry nothing before it.
     Raises BadInput for models whose readers can't be told apart, and for unknown edges.
     """
     asked.decoder.need_blocks("Path patching")
     with asked.turn():
         graph = asked.model.streams.graph
     places = [graph.index(edge) for edge in edges]
-    for chosen, effects in _patch_places(asked, places, changes):
+    for chosen, effects in _patch_places(asked, places, changes, first):
         yield [edges[index] for index in chosen], effects
 
 
@@ -81,9 +85,10 @@ def patch_all(
         asked = ask_pair(model, request.question, pair, pace)
         batch = PairBatch.of(pairs.pairs, [number], model.decoder.device)
         changes = changes_of(asked, batch, replacement)
+        first = first_change(asked, replacement)
         scores = torch.zeros(len(graph.writers), len(graph.readers), dtype=torch.float64)
         done = number * len(places)
-        for chosen, effects in _patch_places(asked, places, changes):
+        for chosen, effects in _patch_places(asked, places, changes, first):
             picked = [places[index] for index in chosen]
             rows, columns = (torch.tensor(each) for each in zip(*picked, strict=True))
             scores[rows, columns] = torch.tensor(effects, dtype=torch.float64)
@@ -102,10 +107,22 @@ def changes_of(asked: Asked, batch: PairBatch, replacement: Replacement) -> Chan
         return (replacement.writers(batch) - writers_of(asked.decoder, asked.run))[0]
 
 
+def with_convention(model: LoadedModel, replaced_by: str) -> str:
+    """How a result counts, said beside every score of a model where that is a choice."""
+    return ", ".join(each for each in (replaced_by, model.info.convention) if each)
+
+
+def first_change(asked: Asked, replacement: Replacement) -> int:
+    """The first position at which a replacement changes anything."""
+    return asked.first_difference if replacement.kind is AblationKind.RESAMPLE else 0
+
+
 @torch.no_grad()
 def _patch_places(
-    asked: Asked, places: Sequence[Place], changes: Changes
+    asked: Asked, places: Sequence[Place], changes: Changes, first: int
 ) -> Iterator[tuple[list[int], list[float]]]:
+    run = asked.stretch(min(first, asked.position), asked.position + 1)
+    changes = changes[:, run.start : run.start + run.residual[0].shape[1]]
     graph = asked.model.streams.graph
     order = sorted(range(len(places)), key=lambda index: places[index][::-1])
     layers = [places[index][1] // graph.readers_per_layer for index in order]
@@ -115,23 +132,23 @@ def _patch_places(
         effects: list[float] = []
         for layer in sorted(set(layers[start:stop])):
             rows = [order[i] for i in range(start, stop) if layers[i] == layer]
-            logits = _patch_layer(asked, layer, [places[index] for index in rows], changes)
+            logits = _patch_layer(asked, run, layer, [places[index] for index in rows], changes)
             effects += (read_metric(asked, Metric.LOGIT_DIFF, logits) - baseline).tolist()
         return effects
 
     costs = [graph.layers - layer + 1 for layer in layers]
-    for start, stop, effects in in_chunks(asked, costs, work):
+    for start, stop, effects in in_chunks(asked, costs, work, run=run):
         yield order[start:stop], effects
 
 
 def _patch_layer(
-    asked: Asked, layer: int, places: Sequence[Place], changes: Changes
+    asked: Asked, run: Run, layer: int, places: Sequence[Place], changes: Changes
 ) -> Float[Tensor, "edge vocabulary"]:
     """Logits of edges whose readers are in one layer; the layer above the last is the logits."""
     writers = torch.tensor([writer for writer, _ in places], device=changes.device)
-    clean = asked.run.residual[layer]
+    clean = run.residual[layer]
     if layer == asked.decoder.layers:
-        return climb(asked, clean + changes[writers], layer=layer)
+        return climb(asked, clean + changes[writers], layer=layer, run=run)
     streams = asked.model.streams
     first = layer * streams.graph.readers_per_layer
     rows_of: dict[int, list[int]] = defaultdict(list)
@@ -149,5 +166,5 @@ def _patch_layer(
         return found
 
     with asked.turn(), streams.splitting(split, [layer]):
-        leaving = asked.decoder.call_block(layer, clean.expand(len(places), -1, -1), asked.run)
-    return climb(asked, leaving, layer=layer + 1)
+        leaving = asked.decoder.call_block(layer, clean.expand(len(places), -1, -1), run)
+    return climb(asked, leaving, layer=layer + 1, run=run)

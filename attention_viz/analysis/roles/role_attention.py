@@ -17,8 +17,18 @@ from transformer_lens.head_detector import (
 )
 
 from attention_viz.analysis.question import Asked
-from attention_viz.analysis.roles.role_scores import Clean, RoleScores, strongest_weights
-from attention_viz.records.circuits.roles import Role, RoleEvidence
+from attention_viz.analysis.roles.role_scores import (
+    Clean,
+    PerHead,
+    RoleScores,
+    strongest_weights,
+)
+from attention_viz.records.circuits.roles import (
+    GeneralRequest,
+    GeneralScores,
+    Role,
+    RoleEvidence,
+)
 from attention_viz.records.ids import HeadId
 from attention_viz.records.tokens import Token
 
@@ -37,13 +47,37 @@ Patterns = Sequence[Float[Tensor, "layer head query key"]]
 
 
 def score_general(clean: Clean) -> list[RoleScores]:
-    """Mean attention weight on each detection pattern, over the rows that have one."""
+    """Mean attention weight on each detection pattern, over the rows that have one.
+
+    They are about the model, so every prompt after the first one finds them measured.
+    """
     asked = clean.asked
     if not asked.decoder.hears_attention:
         return [RoleScores(role, clean.unmeasured, _no_row(role)) for role in _DETECTION]
+    request = GeneralRequest(asked.read.question.model, asked.tokens.bos)
+    found = asked.pace.recall(request, lambda: measure_general(asked, request))
+    tokens = _tokens_of(asked, found.tokens)
+    return [_role_scores(found, index, tokens) for index in range(len(found.roles))]
+
+
+def measure_general(asked: Asked, request: GeneralRequest) -> GeneralScores:
+    """Scores and typical rows of every head, on repeated random tokens."""
     ids = repeated_tokens(asked)
     patterns = [_pattern_of(asked, row) for row in ids]
-    return [_score_role(asked, role, ids, patterns) for role in _DETECTION]
+    measured = [_score_role(asked, role, ids, patterns) for role in _DETECTION]
+    scores, query, row = (torch.stack(each).numpy() for each in zip(*measured, strict=True))
+    return GeneralScores(request, tuple(_DETECTION), scores, tuple(ids[0].tolist()), query, row)
+
+
+def _role_scores(found: GeneralScores, index: int, tokens: tuple[Token, ...]) -> RoleScores:
+    role = found.roles[index]
+
+    def show(head: HeadId) -> RoleEvidence:
+        query = int(found.query[index, head.layer, head.head])
+        row = torch.from_numpy(found.row[index, head.layer, head.head, : query + 1])
+        return RoleEvidence(role, TYPICAL_ROW, strongest_weights(row, tokens, query))
+
+    return RoleScores(role, torch.from_numpy(found.scores[index]), show)
 
 
 def score_answer(clean: Clean) -> RoleScores:
@@ -75,21 +109,18 @@ def _pattern_of(asked: Asked, row: Int[Tensor, " pos"]) -> Float[Tensor, "layer 
         return torch.stack([layer[0] for layer in run.pattern]).cpu()
 
 
-def _score_role(asked: Asked, role: Role, ids: Tensor, patterns: Patterns) -> RoleScores:
+def _score_role(
+    asked: Asked, role: Role, ids: Tensor, patterns: Patterns
+) -> tuple[PerHead, Int[Tensor, "layer head"], Float[Tensor, "layer head key"]]:
+    """Each head's score, and the query and weights of a row whose weight is like it."""
     found = [
         _weights_on(asked, role, row, pattern) for row, pattern in zip(ids, patterns, strict=True)
     ]
     scores = torch.stack([weights.mean(-1) for _, weights in found]).mean(0)
     queries, weights = found[0]
     typical = queries[(weights - scores[..., None]).abs().argmin(-1)]
-    tokens = _tokens_of(asked, ids[0])
-
-    def show(head: HeadId) -> RoleEvidence:
-        query = int(typical[head.layer, head.head])
-        row = patterns[0][head.layer, head.head, query, : query + 1]
-        return RoleEvidence(role, TYPICAL_ROW, strongest_weights(row, tokens, query))
-
-    return RoleScores(role, scores, show)
+    at = typical[..., None, None].expand(*typical.shape, 1, patterns[0].shape[-1])
+    return scores, typical, patterns[0].gather(2, at)[:, :, 0]
 
 
 def _weights_on(
@@ -110,9 +141,9 @@ def _without_bos(asked: Asked, wanted: Tensor) -> Tensor:
     return wanted
 
 
-def _tokens_of(asked: Asked, ids: Int[Tensor, " pos"]) -> tuple[Token, ...]:
+def _tokens_of(asked: Asked, ids: tuple[int, ...]) -> tuple[Token, ...]:
     first = asked.tokens.items[:1] if asked.tokens.bos else ()
-    return (*first, *(asked.token(id) for id in ids[len(first) :].tolist()))
+    return (*first, *(asked.token(id) for id in ids[len(first) :]))
 
 
 def _no_row(role: Role):

@@ -141,12 +141,14 @@ def _gap(clean: Clean, rows: Float[Tensor, "*heads key"]) -> Float[Tensor, "*hea
 @torch.no_grad()
 def _change_at_read_out(asked: Asked, layer: int) -> Float[Tensor, "head d_model"]:
     """How the patch changes what each head of a layer writes at the read-out."""
-    z = asked.run.z[layer][0, asked.position]
-    new = torch.zeros_like(z)
-    if _patch_kind(asked) is AblationKind.RESAMPLE:
-        new = asked.counterfactual.z[layer][0, asked.position]
+    read = slice(asked.position, asked.position + 1)
+    z = asked.run.z[layer][:, read]
+    writes = asked.decoder.need_writes()
     with asked.turn():
-        return torch.einsum("hd,hdm->hm", new - z, asked.decoder.output_weights(layer))
+        change = -writes.head_results(layer, z)
+        if _patch_kind(asked) is AblationKind.RESAMPLE:
+            change = change + writes.head_results(layer, asked.counterfactual.z[layer][:, read])
+        return change[0, :, 0]
 
 
 @torch.no_grad()

@@ -75,6 +75,7 @@ def measure_copying(asked: Asked, signs: PerHead) -> PerHead:
     decoder = asked.decoder
     decoder.need_attention("Copying by OV")
     decoder.need_blocks("Copying by OV")
+    writes = decoder.need_writes()
     shares = torch.full_like(signs, torch.nan)
     if not signs.any():
         return shares
@@ -86,10 +87,12 @@ def measure_copying(asked: Asked, signs: PerHead) -> PerHead:
     for layer in signs.any(1).nonzero()[:, 0].tolist():
         with asked.turn():
             values = _values_of(asked, layer, run)
+            z = run.z[layer][:, 1:]
+            written = writes.head_results(layer, values[:, None], at=z)[:, :, 0]
         for head in signs[layer].nonzero()[:, 0].tolist():
             with asked.turn():
-                written = values[:, head] @ decoder.output_weights(layer)[head]
-                shares[layer, head] = _share_on_top(asked, signs[layer, head] * written, ids)
+                own = signs[layer, head] * written[:, head]
+                shares[layer, head] = _share_on_top(asked, own, ids)
     return shares
 
 

@@ -7,6 +7,7 @@ they are compared as multiples of their thresholds.
 """
 
 import math
+import time
 
 from attention_viz.analysis.question import ask
 from attention_viz.analysis.roles.role_attention import score_answer, score_general
@@ -29,6 +30,7 @@ def head_roles(model: LoadedModel, request: RolesRequest, pace: Pace | None = No
     Without a counterfactual prompt, S-inhibition and backup patch with zeros. What a model or a
     prompt does not allow is None. Raises BadInput where the question can't be asked.
     """
+    started = time.perf_counter()
     asked = ask(model, request.question, pace)
     clean = Clean(asked)
     movers = score_movers(clean)
@@ -40,8 +42,8 @@ def head_roles(model: LoadedModel, request: RolesRequest, pace: Pace | None = No
         score_inhibition(clean, name_movers),
         score_backup(clean, name_movers),
     ]
-    roles = (_role_of(head, measured, request) for head in all_heads(asked))
-    return HeadRoles(request, tuple(roles))
+    roles = tuple(_role_of(head, measured, request) for head in all_heads(asked))
+    return HeadRoles(request, roles, time.perf_counter() - started)
 
 
 def _role_of(head: HeadId, measured: list[RoleScores], request: RolesRequest) -> HeadRole:

@@ -79,7 +79,12 @@ def draw_badge(info: ModelInfo) -> Any:
         return None
     told = "\n".join(f"{check.claim}: off by {check.error:.1g}" for check in info.checks)
     title = f"Tested when the model was loaded (relative differences):\n{told}"
-    return html.Span("✓ self-test", className="chip ok", title=title, id="self-test")
+    lacking = [each for each in info.capabilities if each.reason]
+    if lacking:
+        reasons = "\n".join(f"{each.name}: {each.reason}" for each in lacking)
+        title = f"{title}\n\nNot measured in this model:\n{reasons}"
+    without = f" (no {', '.join(each.name for each in lacking)})" if lacking else ""
+    return html.Span(f"✓ self-test{without}", className="chip ok", title=title, id="self-test")
 
 
 def facts(info: ModelInfo) -> str:

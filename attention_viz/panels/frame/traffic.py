@@ -16,7 +16,7 @@ from attention_viz.panels.frame import counterfactual, examples, link, model, pr
 from attention_viz.panels.kit.acts import Act, Outcome, outcome_json, perform
 from attention_viz.panels.kit.bridge import bridge_id
 from attention_viz.panels.kit.common import toast
-from attention_viz.panels.kit.parts import Part, draw_part, mark_of
+from attention_viz.panels.kit.parts import Part, draw_part, mark_now
 from attention_viz.panels.kit.results import CANCEL, cancel
 from attention_viz.panels.rail import heads, intervention, prediction, search, targets
 from attention_viz.panels.views import room
@@ -114,7 +114,7 @@ def _moved(bench: Bench, marks: Any) -> bool:
 
 
 def _mark_now(bench: Bench, mark: str) -> str:
-    return mark_of(bench.jobs.status(mark.partition(" ")[0]))
+    return mark_now(bench.jobs.status(mark.partition(" ")[0]), mark)
 
 
 def register(app: Dash, bench: Bench) -> None:

@@ -119,6 +119,13 @@ def token_text(token: Token, label: str | None = None, **props: Any) -> html.Nod
     return html.Code([blank, body], className="token-text", title=title, **props)
 
 
+def about_seconds(seconds: float) -> str:
+    """An estimate in words."""
+    if seconds < 1:
+        return "under a second"
+    return f"about {seconds:.0f} s" if seconds < 90 else f"about {seconds / 60:.0f} min"
+
+
 def number(value: float | None, digits: int = 3, sign: bool = False) -> str:
     """A number with a real minus sign; None and nan are "not measured"."""
     if value is None or value != value:

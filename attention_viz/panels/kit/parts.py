@@ -189,6 +189,10 @@ class Looking:
         self._marks[key_of(request)] = mark_of(job)
         return job
 
+    def only_its_end(self, request: Any, job: JobStatus) -> None:
+        """What is drawn shows nothing of the job's progress: it is drawn anew when that is over."""
+        self._marks[key_of(request)] = end_of(job)
+
     def status(self, model: str) -> Any:
         status = self._bench.status(model)
         self.waits = self.waits or status.state == "loading"
@@ -216,6 +220,21 @@ def key_of(request: Any) -> str:
 def mark_of(job: JobStatus | None) -> str:
     """How far a job is; it changes whenever there is something else to show. "" for no job."""
     return "" if job is None else f"{job.id} {job.state} {job.done} {job.queued_before}"
+
+
+_END = " end"
+
+
+def end_of(job: JobStatus | None) -> str:
+    """A mark that changes only when the job is over."""
+    if job is None:
+        return ""
+    return f"{job.id} {job.state if job.is_over else 'running'}{_END}"
+
+
+def mark_now(job: JobStatus | None, mark: str) -> str:
+    """What a mark of this job would be now."""
+    return end_of(job) if mark.endswith(_END) else mark_of(job)
 
 
 def is_active(mark: str) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 from attention_viz.panels.kit import html
 from attention_viz.panels.kit.acts import Outcome, act_button
 from attention_viz.panels.kit.common import explain, number
+from attention_viz.panels.kit.parts import Looking
 from attention_viz.records.bench import Bench
 from attention_viz.records.errors import AttentionVizError
 from attention_viz.records.job import JobStatus
@@ -42,6 +43,19 @@ def of_job(job: JobStatus | None) -> Found:
     if job is None:
         return Found()
     return Found(job.partial if job.result is None else job.result, job)
+
+
+def behind(bench: Bench, request: Any) -> Any | None:
+    """The record of what comes behind what is drawn; it is started where nobody did.
+
+    Nothing waits for it: the part that asks is drawn anew once, when it is there.
+    """
+    known = bench.cached(request)
+    if known is None:
+        job = bench.jobs.find(request) or bench.submit(request)
+        if isinstance(bench, Looking):
+            bench.only_its_end(request, job)
+    return known
 
 
 def submit(bench: Bench, *requests: Any) -> Outcome:

@@ -10,12 +10,13 @@ from attention_viz.figures.palette import BOTH
 from attention_viz.figures.sweep import cell_colours, cell_gradient, colour_limit
 from attention_viz.panels.kit import html
 from attention_viz.panels.kit.acts import Act, Outcome
-from attention_viz.panels.kit.common import ask, card, number
+from attention_viz.panels.kit.common import about_seconds, ask, card, number
 from attention_viz.panels.kit.controls import menu
 from attention_viz.panels.kit.parts import Part, place
 from attention_viz.panels.kit.requests import sweep_request
 from attention_viz.panels.kit.results import Found, find, progress
 from attention_viz.records.bench import Bench
+from attention_viz.records.duration import Duration, DurationRequest
 from attention_viz.records.errors import AttentionVizError
 from attention_viz.records.job import JobStatus
 from attention_viz.records.metrics import Metric
@@ -26,9 +27,8 @@ from attention_viz.records.sweep import HeadSweep
 
 _WIDEST_WITH_VALUES = 12  # heads a layer; more and the numbers don't fit
 _MOST_ROWS = 16  # layers; more would have to be scrolled
-# heads × tokens × parameters of a sweep: that takes a tenth of a second and is made at once, and
-# that takes a second or two and runs by itself in the background (two cores)
-_INSTANT_SWEEP, _SMALL_SWEEP = 4e9, 4e11
+# heads × tokens × parameters of a sweep that takes a tenth of a second (two cores): made at once
+_INSTANT_SWEEP = 4e9
 
 
 def layout() -> html.Node:
@@ -72,19 +72,23 @@ def layout() -> html.Node:
 
 
 def known_sweep(bench: Bench, state: PageState) -> Found:
-    """The sweep for exactly what the page shows; a small one is started, the smallest made.
+    """The sweep for exactly what the page shows; a short one is started, the smallest made.
 
     Raises AttentionVizError for a question that can't be asked.
     """
     tokens = len(ask(bench, TokensRequest(state.question)).tokens)
     request = sweep_request(state)
     found = find(bench, request)
-    size = size_of(bench.status(state.model).info, tokens)
-    if found.record is not None or found.job is not None or size > _SMALL_SWEEP:
+    if found.record is not None or found.job is not None:
         return found
-    if size <= _INSTANT_SWEEP:
+    if size_of(bench.status(state.model).info, tokens) <= _INSTANT_SWEEP:
         return Found(ask(bench, request))
-    return Found(job=bench.submit(request))
+    return Found(job=bench.submit(request)) if takes(bench, state).is_short else found
+
+
+def takes(bench: Bench, state: PageState) -> Duration:
+    """What the sweep would take."""
+    return ask(bench, DurationRequest(sweep_request(state)))
 
 
 def size_of(info: ModelInfo, tokens: int) -> float:
@@ -104,7 +108,10 @@ def show_grid(bench: Bench, state: PageState) -> html.Node:
 
 
 def show_state(bench: Bench, state: PageState) -> Any:
-    return draw_state(known_sweep(bench, state))
+    found = known_sweep(bench, state)
+    if found.record is None and found.job is None:
+        return html.Span(_not_swept(takes(bench, state)), className="muted")
+    return draw_state(found)
 
 
 def draw_grid(info: ModelInfo, sweep: HeadSweep | None) -> html.Node:
@@ -218,6 +225,10 @@ def draw_state(found: Found) -> Any:
     if job is not None and job.state == "cancelled":
         return html.Span("Cancelled. Sweep all heads starts it again.", className="muted")
     return html.Span("Not swept yet: press Sweep all heads.", className="muted")
+
+
+def _not_swept(duration: Duration) -> str:
+    return f"Not swept yet: press Sweep all heads ({about_seconds(duration.seconds)})."
 
 
 def draw_bar(sweep: HeadSweep, note: str = "") -> html.Node:

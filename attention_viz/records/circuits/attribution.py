@@ -2,8 +2,8 @@
 
 EAP (Syed et al. 2023): what replacing the writer's result in that one reader's input would change
 in the metric, to first order. EAP-IG (Hanna et al. 2024, "Have Faith in Faithfulness") takes the
-gradient's mean over inputs between counterfactual and clean. The metric is the logit difference
-answer − distractor, in logits, averaged over the pairs.
+gradient's mean over inputs between counterfactual and clean (`Points`). The metric is the logit
+difference answer − distractor, in logits, averaged over the pairs.
 """
 
 from dataclasses import dataclass
@@ -15,6 +15,8 @@ from jaxtyping import Float
 from attention_viz.records.ablation import AblationKind
 from attention_viz.records.circuits.graph import Graph
 from attention_viz.records.circuits.pairs import PairSet, PairsRequest
+from attention_viz.records.circuits.replacing import Replacing
+from attention_viz.records.metrics import Sense
 from attention_viz.records.question import Question
 
 
@@ -37,6 +39,30 @@ class Direction(StrEnum):
     NOISE = "noise"  # gradient on the clean run × (replacement − clean); the authors' way
     DENOISE = "denoise"  # gradient on the counterfactual run × (clean − counterfactual)
 
+    @property
+    def sense(self) -> Sense:
+        """Which scores help: those of edges that cost something when replaced, or restore it."""
+        return Sense.HELPS_BELOW if self is Direction.NOISE else Sense.HELPS_ABOVE
+
+
+class Points(StrEnum):
+    """Where EAP-IG takes its m gradients, k/m of the way from the counterfactual to the clean."""
+
+    RIGHT = "right"  # k = 1 … m: Hanna et al. 2024, their library until February 2025; the default
+    LEFT = "left"  # k = 0 … m − 1: their library since then
+    MID = "mid"  # k = ½ … m − ½: midpoints, the closest to the integral
+
+    def shares(self, steps: int) -> tuple[float, ...]:
+        """The ways gone, from 0 (counterfactual) to 1 (clean)."""
+        first = {Points.RIGHT: 1.0, Points.LEFT: 0.0, Points.MID: 0.5}[self]
+        return tuple((first + k) / steps for k in range(steps))
+
+    def label(self, steps: int) -> str:
+        """ "5 steps" where they are the paper's, "5 steps from k = 0", "5 midpoints"."""
+        if self is Points.MID:
+            return f"{steps} midpoints"
+        return f"{steps} steps" + ("" if self is Points.RIGHT else " from k = 0")
+
 
 EDGE_ABLATIONS = (AblationKind.RESAMPLE, AblationKind.MEAN, AblationKind.ZERO)
 
@@ -56,6 +82,8 @@ class AttributionRequest:
     steps: int = 5  # of EAP-IG
     ablation: AblationKind = AblationKind.RESAMPLE
     direction: Direction = Direction.NOISE
+    points: Points = Points.RIGHT  # of EAP-IG
+    replacing: Replacing = Replacing()  # of mean and zero
 
     @property
     def question(self) -> Question:
@@ -66,11 +94,11 @@ class AttributionRequest:
         """How the scores are named wherever they are shown."""
         name = {
             Method.EAP: "EAP",
-            Method.EAP_IG: f"EAP-IG, {self.steps} steps",
+            Method.EAP_IG: f"EAP-IG, {self.points.label(self.steps)}",
             Method.EXACT: "exact",
         }
         way = "" if self.direction is Direction.NOISE else ", denoising"
-        return f"{name[self.method]}, {self.ablation.value}{way}"
+        return f"{name[self.method]}, {self.replacing.label(self.ablation)}{way}"
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,19 +5,23 @@ al. 2023, "Localizing Model Behavior with Path Patching"): the writer's result i
 one reader's input only, and the rest is run. Edges from tokens are attention weights, and are
 labelled so. A circuit cut from edge scores (`CutRequest`) has gradient estimates on its edges until
 they are measured, and says which they are. The edges of an imported circuit (`EdgesRequest`) are
-measured here.
+measured here. Roles are measured by themselves (`RolesRequest`) and joined where they are shown.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from attention_viz.records.ablation import Ablation, AblationKind
 from attention_viz.records.circuits.attribution import AttributionRequest
 from attention_viz.records.circuits.edge import EdgeId, Via
+from attention_viz.records.circuits.fit import widened_edges
 from attention_viz.records.circuits.graph import Graph
+from attention_viz.records.circuits.mib import Ranking
 from attention_viz.records.circuits.pairs import PairsRequest
-from attention_viz.records.circuits.roles import HeadRole
+from attention_viz.records.circuits.replacing import Replacing
+from attention_viz.records.circuits.roles import HeadRole, HeadRoles
 from attention_viz.records.ids import HeadId
+from attention_viz.records.metrics import Sense
 from attention_viz.records.question import Question
 from attention_viz.records.tokens import Token, Tokens
 
@@ -44,6 +48,16 @@ class Cut(StrEnum):
 
     GREEDY = "greedy"  # from the logits: only edges whose reader is already there
     TOP = "top"  # any edges; those on no way from the input to the logits are dropped
+    # As the MIB benchmark cuts (`mib.py`): so many edges are taken, what pruning drops is not
+    # made up for, and every head's own K and V count
+    MIB = "mib"  # the edges that help most
+    MIB_ABSOLUTE = "mib-absolute"  # the strongest edges
+
+    @property
+    def ranking(self) -> Ranking | None:
+        """MIB's; None of our own ways."""
+        found = {Cut.MIB: Ranking.SIGNED, Cut.MIB_ABSOLUTE: Ranking.ABSOLUTE}
+        return found.get(self)
 
 
 @dataclass(frozen=True)
@@ -70,9 +84,14 @@ class CutRequest:
         return Ablation(self.attribution.ablation)
 
     @property
+    def replacing(self) -> Replacing:
+        return self.attribution.replacing
+
+    @property
     def label(self) -> str:
         kind = "" if self.with_mlps else ", heads only"
-        return f"{self.edges} edges, {self.way.value}{kind}; scores: {self.attribution.label}"
+        size = f"{'top' if self.way.ranking else 'at most'} {self.edges} edges"
+        return f"{size}, {self.way.value}{kind}; scores: {self.attribution.label}"
 
 
 @dataclass(frozen=True)
@@ -82,6 +101,7 @@ class EdgesRequest:
     pairs: PairsRequest
     edges: tuple[EdgeId, ...]
     kind: AblationKind = AblationKind.RESAMPLE
+    replacing: Replacing = Replacing()
 
     @property
     def question(self) -> Question:
@@ -93,7 +113,7 @@ class EdgesRequest:
 
     @property
     def label(self) -> str:
-        return f"{len(self.edges)} given edges, {self.kind.value}"
+        return f"{len(self.edges)} given edges, {self.replacing.label(self.kind)}"
 
 
 @dataclass(frozen=True)
@@ -106,7 +126,7 @@ class CircuitNode:
     head: HeadId | None = None
     position: int | None = None  # of a token; of a head: where it matters most, where measured
     contribution: float | None = None  # head: direct contribution to the logit difference, logits
-    role: HeadRole | None = None
+    role: HeadRole | None = None  # None until roles are measured and joined (`with_roles`)
 
 
 @dataclass(frozen=True)
@@ -147,7 +167,8 @@ class Circuit:
     ablated: float | None  # with all the circuit's heads ablated, logits; None: not measured
     nodes: tuple[CircuitNode, ...]
     edges: tuple[CircuitEdge, ...]
-    contributions: tuple[Contribution, ...]  # all components, summing to `baseline`; () of families
+    # All components, summing to `baseline` (before a soft cap, where there is one); () of families
+    contributions: tuple[Contribution, ...]
     patched_with: str  # what the writers' results were replaced by
     evaluations: int
     seconds: float
@@ -156,6 +177,38 @@ class Circuit:
     # Of chosen heads: the logit difference with all other heads ablated, and with all heads
     alone: float | None = None
     none: float | None = None
+    about: Question | None = None  # whose roles its heads have: the question, or the first pair
+    is_capped: bool = False  # contributions are of logits before the family's soft cap
+    is_plain: bool = True  # readers and writers as TransformerLens hooks them
+
+    def with_roles(self, found: HeadRoles | None) -> "Circuit":
+        """The same circuit, its heads with their roles; as it is where none were measured."""
+        if found is None:
+            return self
+        roles = {each.head: each for each in found.roles}
+        nodes = (replace(n, role=roles.get(n.head)) if n.head else n for n in self.nodes)
+        return replace(self, nodes=tuple(nodes))
+
+    @property
+    def contributed_to(self) -> str:
+        """What direct contributions sum to."""
+        return "the logit difference" + (" before the soft cap" if self.is_capped else "")
+
+    @property
+    def sense(self) -> Sense:
+        """Which sign of a causal edge's value helps: patched it takes away, restored it gives."""
+        is_cut = isinstance(self.request, CutRequest)
+        return self.request.attribution.direction.sense if is_cut else Sense.HELPS_BELOW
+
+    @property
+    def widened(self) -> tuple[EdgeId, ...]:
+        """Edges of an imported circuit that entered some of the heads sharing keys and values.
+
+        Here they enter all of them: the model can't tell those heads' keys and values apart.
+        """
+        if not isinstance(self.request, EdgesRequest) or self.graph is None:
+            return ()
+        return widened_edges(self.request.edges, self.graph)
 
     @property
     def heads(self) -> tuple[HeadId, ...]:

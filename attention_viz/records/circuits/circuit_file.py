@@ -2,6 +2,11 @@
 
 Only names are read here; whether the model has these heads and edges is seen when they are
 measured (`fit_edges`).
+
+Signs: in EAP-IG's JSON a positive score means that the edge helps, as in its authors' notebooks
+and in MIB. Here a score is what replacing the edge changes: −1 × that. Files say it in a field
+(`EAP_IG_SIGN`); one without it is the authors', or was saved by this program before it had the
+field, with the sign of its own scores: nothing in such a file tells which.
 """
 
 import json
@@ -12,7 +17,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from attention_viz.records.circuits.edge import INPUT, OUTPUT, EdgeId, Via
-from attention_viz.records.circuits.graph import Graph
 from attention_viz.records.errors import BadInput
 from attention_viz.records.ids import HeadId
 
@@ -29,6 +33,12 @@ _NODE = re.compile(r"L(\d{1,4})(?:(H|KV)(\d{1,4})|(MLP))")
 _EAP_NODE = re.compile(r"a(\d{1,4})\.h(\d{1,4})|m(\d{1,4})")
 _EAP_EDGE = re.compile(r"(\S+?)->([^<\s]+)(?:<([qkv])>)?")
 
+EAP_IG_SIGN = "score_sign"  # a field of EAP-IG's JSON, which its own reader passes over
+HELPS = "positive: the edge helps"  # its value
+# A field of both JSON formats: how many heads share keys and values in the model it was made with.
+# An edge into one of these heads stands for an edge into what they share.
+HEADS_SHARING = "heads_sharing_key_values"
+
 _Scored = tuple[EdgeId, float | None]
 
 
@@ -39,7 +49,9 @@ class ImportedCircuit:
     label: str  # what the file says it is, or its name
     heads: tuple[HeadId, ...]  # all in it
     edges: tuple[EdgeId, ...] = ()
-    scores: tuple[float | None, ...] = ()  # of the edges, as in the file; None: it has none
+    # Of the edges: what replacing them changes, logits, negative where they help; None: not given.
+    # Where heads share keys and values, an edge into each of them has its part.
+    scores: tuple[float | None, ...] = ()
 
 
 def parse_circuit(text: str, name: str = "") -> ImportedCircuit:
@@ -60,32 +72,12 @@ def parse_circuit(text: str, name: str = "") -> ImportedCircuit:
         return ImportedCircuit(_label(name, ""), _parse_heads(text))
     data = _read_json(text)
     read = _reader_of(data)
-    found = dict(read(data))
+    found = dict(_joined(read(data), *_sharing(data)))
     heads = _heads_of(found) if found else ()
     heads = tuple(dict.fromkeys((*heads, *_node_link_heads(data))))
     if not heads and not found:
         raise BadInput("The circuit in the file is empty.", "Save it with at least one edge.")
     return ImportedCircuit(_label(name, data), heads, tuple(found), tuple(found.values()))
-
-
-def fit_edges(edges: Iterable[EdgeId], graph: Graph) -> tuple[EdgeId, ...]:
-    """The edges as this model has them, each once.
-
-    Where heads share keys and values, K and V of a head become those of its key/value head.
-    Raises BadInput for an edge that the model does not have.
-    """
-    fitted = dict.fromkeys(_fit(edge, graph) for edge in edges)
-    for edge in fitted:
-        graph.index(edge)
-    return tuple(fitted)
-
-
-def _fit(edge: EdgeId, graph: Graph) -> EdgeId:
-    if edge.via not in (Via.K, Via.V) or "KV" in edge.reader:
-        return edge
-    reader = HeadId.parse(edge.reader)
-    shared = reader.head // (graph.heads // graph.key_value_heads)
-    return EdgeId(edge.writer, graph.key_value_name(reader.layer, shared), edge.via)
 
 
 def _parse_heads(text: str) -> tuple[HeadId, ...]:
@@ -119,12 +111,38 @@ def _reader_of(data: Any) -> Callable[[Any], Iterator[_Scored]]:
     raise BadInput("This JSON is not a circuit's: it has no nodes and edges.", _KNOWN)
 
 
+def _sharing(data: dict) -> tuple[int, bool]:
+    """How many heads share keys and values, where the file says so; whether scores are parts."""
+    is_eap_ig = isinstance(data["nodes"], dict)
+    about = data if is_eap_ig else data.get("graph")
+    group = about.get(HEADS_SHARING, 1) if isinstance(about, dict) else 1
+    is_number = isinstance(group, int) and not isinstance(group, bool) and group >= 1
+    return (group if is_number else 1), is_eap_ig
+
+
+def _joined(edges: Iterable[_Scored], group: int, are_parts: bool) -> Iterator[_Scored]:
+    """Edges into heads that share keys and values become one into what they share."""
+    for edge, score in edges:
+        if group > 1 and edge.via in (Via.K, Via.V) and "KV" not in edge.reader:
+            reader = HeadId.parse(edge.reader)
+            edge = EdgeId(edge.writer, f"L{reader.layer}KV{reader.head // group}", edge.via)
+            score = score * group if are_parts and score is not None else score
+        yield edge, score
+
+
 def _read_eap_ig(data: dict) -> Iterator[_Scored]:
+    sign = data.get(EAP_IG_SIGN, HELPS)
+    if sign != HELPS:
+        raise BadInput(
+            f"The file's {EAP_IG_SIGN} is {_short(str(sign))}, not {HELPS!r}.",
+            "Turn the scores round and say so in the file, or leave the field out.",
+        )
     for name, values in data["edges"].items():
         if not isinstance(values, dict) or not isinstance(values.get("in_graph"), bool):
             raise BadInput(f"Edge {_short(name)} does not say whether it is in_graph.", _KNOWN)
         if values["in_graph"]:
-            yield _eap_ig_edge(name), _score(values.get("score"))
+            helps = _score(values.get("score"))
+            yield _eap_ig_edge(name), None if helps is None else -helps
 
 
 def _eap_ig_edge(name: str) -> EdgeId:

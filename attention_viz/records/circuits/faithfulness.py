@@ -11,6 +11,7 @@ from attention_viz.records.circuits.attribution import AttributionRequest
 from attention_viz.records.circuits.circuit import CutRequest
 from attention_viz.records.circuits.edge import EdgeId
 from attention_viz.records.circuits.pairs import PairsRequest
+from attention_viz.records.circuits.replacing import Replacing
 from attention_viz.records.question import Question
 
 SHARES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # of all edges, as in MIB
@@ -27,6 +28,7 @@ class FaithfulnessRequest:
     leave_out: bool = False  # minimality: measure again without each edge
     random_circuits: int = 0  # control: circuits of as many edges, by random scores
     seed: int = 0
+    replacing: Replacing = Replacing()
 
     @property
     def question(self) -> Question:
@@ -85,6 +87,7 @@ class FaithfulnessResult:
     random: RandomCircuits | None
     minimality: tuple[Minimality, ...]
     seconds: float
+    replaced: str = ""  # by what, in full: "zero, position embeddings too"
 
 
 @dataclass(frozen=True)
@@ -121,6 +124,7 @@ class Curve:
     pairs: int
     total: int  # edges of the model that count
     seconds: float
+    replaced: str = ""  # by what, in full
 
 
 @dataclass(frozen=True)
@@ -135,6 +139,7 @@ class CircuitOnlyRequest:
     ablation: AblationKind = AblationKind.RESAMPLE
     keeps_mlps: bool = False
     top: int = 10
+    replacing: Replacing = Replacing()
 
     @property
     def question(self) -> Question:

@@ -7,6 +7,9 @@ Roles after Olsson et al. 2022, "In-context Learning and Induction Heads", and W
 from dataclasses import dataclass
 from enum import StrEnum
 
+import numpy as np
+from jaxtyping import Float, Int
+
 from attention_viz.records.ids import HeadId
 from attention_viz.records.question import Question
 from attention_viz.records.tokens import Token
@@ -75,6 +78,26 @@ class RolesRequest:
 
 
 @dataclass(frozen=True)
+class GeneralRequest:
+    """The scores of previous-token, duplicate-token and induction heads: about the model alone."""
+
+    model: str
+    bos: bool  # whether beginning of text stands before the repeated random tokens
+
+
+@dataclass(frozen=True, eq=False)
+class GeneralScores:
+    """Measured once per model; see `RolesRequest` for what is made of it."""
+
+    request: GeneralRequest
+    roles: tuple[Role, ...]
+    scores: Float[np.ndarray, "role layer head"]
+    tokens: tuple[int, ...]  # ids of the first sequence
+    query: Int[np.ndarray, "role layer head"]  # the position of a typical row in it
+    row: Float[np.ndarray, "role layer head key"]  # that row, 0 beyond the query
+
+
+@dataclass(frozen=True)
 class SeenWeight:
     """An attention weight and the tokens at both its ends."""
 
@@ -122,6 +145,7 @@ class HeadRoles:
 
     request: RolesRequest
     roles: tuple[HeadRole, ...]
+    seconds: float = 0.0
 
     def of(self, head: HeadId) -> HeadRole:
         return next(role for role in self.roles if role.head == head)

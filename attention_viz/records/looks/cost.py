@@ -17,7 +17,7 @@ class CostRequest:
     ablation: Ablation = Ablation()
     top: int = 6
     max_heads: int = 5
-    strategy: Strategy = Strategy.PAIRS
+    strategy: Strategy = Strategy.GUIDED
 
 
 @dataclass(frozen=True)

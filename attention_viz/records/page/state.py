@@ -52,7 +52,7 @@ class PageState:
     metric: str = choice(Metric, Metric.KL)
     objective: str = choice(Objective, Objective.FLIP)
     max_heads: int = whole(5, 1, 64)
-    strategy: str = choice(Strategy, Strategy.PAIRS)
+    strategy: str = choice(Strategy, Strategy.GUIDED)
     view: str = choice((view.name for view in VIEWS), VIEWS[0].name)
     theme: str = choice(("light", "dark"), "light")
     # A value for every setting that some kind of ablation takes

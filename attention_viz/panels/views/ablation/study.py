@@ -11,7 +11,7 @@ from attention_viz.figures.palette import BOTH
 from attention_viz.figures.search import draw_steps
 from attention_viz.panels.kit import html
 from attention_viz.panels.kit.acts import pick_button
-from attention_viz.panels.kit.common import ask, card, empty, head_chip, number
+from attention_viz.panels.kit.common import about_seconds, ask, card, empty, head_chip, number
 from attention_viz.panels.kit.controls import menu, number_box
 from attention_viz.panels.kit.drawn import plot
 from attention_viz.panels.kit.files import csv_act, csv_button
@@ -26,6 +26,7 @@ from attention_viz.records.page import PageState
 from attention_viz.records.search import EstimateRequest, SearchResult, SearchStep, Strategy
 
 _STRATEGIES = {
+    Strategy.GUIDED: "gradients, greedy, smaller",
     Strategy.GREEDY: "greedy",
     Strategy.PAIRS: "pairs, then greedy",
     Strategy.BEAM: "beam",
@@ -77,13 +78,8 @@ def show_estimate(bench: Bench, state: PageState) -> str:
     except AttentionVizError:  # no target yet, or one that can't be flipped to: the rail says so
         return about
     runs = "1 run" if estimate.evaluations == 1 else f"{estimate.evaluations:,} runs"
-    return f"{about} At most {runs}, {duration(estimate.seconds)}; then what was found is checked."
-
-
-def duration(seconds: float) -> str:
-    if seconds < 1:
-        return "under a second"
-    return f"about {seconds:.0f} s" if seconds < 90 else f"about {seconds / 60:.0f} min"
+    seconds = about_seconds(estimate.seconds)
+    return f"{about} At most {runs}, {seconds}; then what was found is checked."
 
 
 def find_study(bench: Bench, state: PageState) -> Found:
@@ -144,7 +140,8 @@ def _other(heads: Any, own: set) -> html.Node:
 def describe(result: SearchResult) -> str:
     """Why the search stopped, how far the set was checked, and what that took."""
     stopped = _STOPPED.get(result.stopped, result.stopped)
-    cost = f"{result.evaluations:,} runs in {number(result.seconds, 2)} s"
+    back = f" and {result.gradients} backward passes" if result.gradients else ""
+    cost = f"{result.evaluations:,} runs{back} in {number(result.seconds, 2)} s"
     told = [f"Stopped because {stopped}.", checked(result)]
     return " ".join([*filter(None, told), f"{cost}, {result.request.ablation.label} ablation."])
 

@@ -9,7 +9,7 @@ from attention_viz.panels.kit.acts import Act, Outcome, act_button
 from attention_viz.panels.kit.common import ask, number
 from attention_viz.panels.kit.parts import Part
 from attention_viz.panels.kit.tables import facts, fold, table
-from attention_viz.panels.views.circuit.known import shown_circuit
+from attention_viz.panels.views.circuit.known import circuit_with_roles
 from attention_viz.panels.views.circuit.lines import (
     CHOSEN,
     at,
@@ -44,7 +44,7 @@ _INPUT = {
 
 def show_detail(bench: Bench, state: PageState) -> Any:
     """Of the part that was clicked, or of the whole circuit."""
-    circuit = shown_circuit(bench, state)
+    circuit = circuit_with_roles(bench, state)
     if circuit is None:
         return None
     chosen, drawn = state.local(CHOSEN), folded(circuit, state)

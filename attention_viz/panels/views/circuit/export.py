@@ -11,7 +11,7 @@ from attention_viz.panels.kit import html
 from attention_viz.panels.kit.acts import Act, Outcome, act_button
 from attention_viz.panels.kit.common import ask
 from attention_viz.panels.kit.controls import number_box
-from attention_viz.panels.views.circuit.known import need_circuit
+from attention_viz.panels.views.circuit.known import whole_circuit
 from attention_viz.panels.views.circuit.requests import attribution_request, proof_request
 from attention_viz.records.bench import Bench
 from attention_viz.records.circuits.attribution import Attribution
@@ -65,7 +65,7 @@ def save_file(bench: Bench, state: PageState, suffix: str) -> tuple[str, bytes]:
     """Name and content of a file. Raises BadInput where there is nothing to save."""
     if suffix not in FILES:
         raise BadInput(f"A circuit can't be saved as {suffix!r}.", "Choose one of the menu.")
-    circuit = need_circuit(bench, state)
+    circuit = whole_circuit(bench, state)
     make = _script if suffix == CODE else _drawing
     name = f"circuit-{state.model.replace('/', '-')}.{suffix}"
     return name, make(bench, state, suffix, circuit)

@@ -22,10 +22,12 @@ from attention_viz.panels.kit.results import ending, progress, submit
 from attention_viz.panels.kit.tables import fold, table
 from attention_viz.panels.views.circuit import drawing, export, proof, source
 from attention_viz.panels.views.circuit.known import (
+    circuit_with_roles,
     find_circuit,
     need_circuit,
     need_source,
     shown_circuit,
+    whole_circuit,
 )
 from attention_viz.panels.views.circuit.numbers import draw_legend
 from attention_viz.panels.views.circuit.requests import circuit_request
@@ -113,7 +115,7 @@ def show_note(bench: Bench, state: PageState) -> Any:
 
 
 def show_figure(bench: Bench, state: PageState) -> Any:
-    circuit = shown_circuit(bench, state)
+    circuit = circuit_with_roles(bench, state)
     if circuit is None:
         return None
     least, view = smallest_of(circuit, state.circuit.smallest), state.circuit.drawing
@@ -122,7 +124,7 @@ def show_figure(bench: Bench, state: PageState) -> Any:
 
 def show_legend(bench: Bench, state: PageState) -> Any:
     """A line of signs; unfolded, what each of them means."""
-    circuit = shown_circuit(bench, state)
+    circuit = circuit_with_roles(bench, state)
     if circuit is None:
         return None
     least, view = smallest_of(circuit, state.circuit.smallest), state.circuit.drawing
@@ -135,7 +137,8 @@ def show_edges(bench: Bench, state: PageState) -> Any:
 
 
 def show_nodes(bench: Bench, state: PageState) -> Any:
-    return table(*nodes_table(need_circuit(bench, state)), "Nodes of the circuit")
+    need_circuit(bench, state)
+    return table(*nodes_table(circuit_with_roles(bench, state)), "Nodes of the circuit")
 
 
 def _teach_heads() -> html.Node:
@@ -171,5 +174,5 @@ PARTS = (
 ACTS: dict[str, Act] = {
     "circuit-measure": _measure,
     **csv_act("edges", lambda bench, state: edges_table(need_circuit(bench, state))),
-    **csv_act("nodes", lambda bench, state: nodes_table(need_circuit(bench, state))),
+    **csv_act("nodes", lambda bench, state: nodes_table(whole_circuit(bench, state))),
 }

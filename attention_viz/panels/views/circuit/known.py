@@ -1,16 +1,19 @@
 """The circuit that the page's choices name, and what the views beside it ask about.
 
-A small model's circuit is measured as soon as it is chosen, a large one's in the background.
+A small model's circuit is measured as soon as it is chosen, a large one's in the background: of
+chosen heads by itself where that is short, else when somebody asks for it.
 """
 
 from attention_viz.panels.kit.common import ask
 from attention_viz.panels.kit.requests import need_heads
-from attention_viz.panels.kit.results import Found, find
+from attention_viz.panels.kit.results import Found, behind, find
 from attention_viz.panels.views.circuit.pairs import ask_pairs
 from attention_viz.panels.views.circuit.requests import attribution_request, circuit_request
 from attention_viz.records.bench import Bench
 from attention_viz.records.circuits.attribution import Method
-from attention_viz.records.circuits.circuit import Circuit
+from attention_viz.records.circuits.circuit import Circuit, CircuitRequest
+from attention_viz.records.circuits.roles import RolesRequest
+from attention_viz.records.duration import DurationRequest
 from attention_viz.records.errors import AttentionVizError, BadInput
 from attention_viz.records.page import PageState
 from attention_viz.records.question import Question
@@ -35,13 +38,20 @@ def need_source(bench: Bench, state: PageState) -> None:
 def find_circuit(bench: Bench, state: PageState) -> Found:
     """The page's circuit, measured now where that is quick, or the job that measures it.
 
+    One of chosen heads that is short is started.
+
     Raises AttentionVizError where there is nothing to measure, or it can't be.
     """
     need_source(bench, state)
     request = circuit_request(state)
     if is_quick(bench, state):
         return Found(ask(bench, request))
-    return find(bench, request)
+    found = find(bench, request)
+    is_new = found.record is None and found.job is None
+    if is_new and isinstance(request, CircuitRequest) and len(request.heads) <= _FEW_HEADS:
+        if ask(bench, DurationRequest(request)).is_short:
+            return Found(job=bench.submit(request))
+    return found
 
 
 def shown_circuit(bench: Bench, state: PageState) -> Circuit | None:
@@ -51,6 +61,22 @@ def shown_circuit(bench: Bench, state: PageState) -> Circuit | None:
     except AttentionVizError:
         return None
     return found if isinstance(found, Circuit) else None
+
+
+def circuit_with_roles(bench: Bench, state: PageState) -> Circuit | None:
+    """The circuit that is drawn, with roles as soon as they are measured: it never waits."""
+    circuit = shown_circuit(bench, state)
+    if circuit is None or circuit.about is None:
+        return circuit
+    return circuit.with_roles(behind(bench, RolesRequest(circuit.about)))
+
+
+def whole_circuit(bench: Bench, state: PageState) -> Circuit:
+    """The circuit as it is saved, its roles measured now. Raises AttentionVizError as below."""
+    circuit = need_circuit(bench, state)
+    if circuit.about is None:
+        return circuit
+    return circuit.with_roles(bench.measure(RolesRequest(circuit.about)))
 
 
 def need_circuit(bench: Bench, state: PageState) -> Circuit:
