@@ -251,6 +251,7 @@ def question_of(pairs: PairSet) -> Question:
         first.text.counterfactual,
         first.answer.id,
         first.distractor.id,
+        asked.chat,
     )
 
 
