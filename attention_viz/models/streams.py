@@ -97,7 +97,7 @@ class Streams:
 
     def backward(
         self,
-        ids: Int[Tensor, "batch pos"],
+        ids: Int[Tensor, "batch token"],
         metric: Callable[[Residual], Float[Tensor, " batch"]],
         *,
         embeddings: Residual | None = None,
@@ -137,7 +137,7 @@ class Streams:
     @torch.no_grad()
     def run_split(
         self,
-        ids: Int[Tensor, "batch pos"],
+        ids: Int[Tensor, "batch token"],
         split: Split,
         listener: Listener,
         *,
