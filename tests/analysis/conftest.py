@@ -16,7 +16,7 @@ MARY_COUNTERFACTUAL = "When Mary and John went to the store, Mary gave a drink t
 
 
 @pytest.fixture(scope="session")
-def load(tmp_path_factory):
+def load(tmp_path_factory, device):
     """load(name, dtype, implementation) → LoadedModel, each once."""
     folder = tmp_path_factory.mktemp("models")
 
@@ -28,7 +28,7 @@ def load(tmp_path_factory):
             entry = Catalogue.standard().entry(EMBEDDED)
         else:
             entry = ModelEntry(name, str(save_random_model(name, folder)), True)
-        return load_model(entry, device="cpu", dtype=dtype, implementation=implementation)
+        return load_model(entry, device=device, dtype=dtype, implementation=implementation)
 
     return load_once
 

@@ -13,7 +13,12 @@ from attention_viz.figures.circuits.circuit import draw_circuit, draw_shapes, st
 from attention_viz.figures.circuits.circuit_layout import drawn_edges
 from attention_viz.figures.escape import signed, visible
 from attention_viz.records.circuits.circuit import Circuit, CircuitNode
-from attention_viz.records.circuits.comparison import SIDES, CircuitComparison, Parts
+from attention_viz.records.circuits.comparison import (
+    SIDES,
+    CircuitComparison,
+    Parts,
+    tell_turned,
+)
 from attention_viz.records.circuits.edge import EdgeId, Via
 
 _COMPARED = ("head", "mlp")
@@ -88,6 +93,7 @@ def comparison_legend(comparison: CircuitComparison, theme: str = "light") -> li
     ]
     notes = [f"{name}: {text}" for name, text in _titles(comparison)]
     notes += [_agreement(comparison), "On a shared edge: left | right, in logits."]
+    notes += [told] if (told := tell_turned(comparison)) else []
     union = union_of(comparison)
     left_out = len(union.edges) - len(drawn_edges(union))
     if left_out:

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from attention_viz.records.ablation import AblationKind
-from attention_viz.records.circuits.attribution import EDGE_ABLATIONS, Method
+from attention_viz.records.circuits.attribution import EDGE_ABLATIONS, Method, Points
 from attention_viz.records.circuits.circuit import Cut
 from attention_viz.records.circuits.circuit_view import LAYOUTS, SHAPES, CircuitView
 from attention_viz.records.circuits.edge import EdgeId
 from attention_viz.records.circuits.families import FAMILIES
 from attention_viz.records.circuits.pairs import MOST_PAIRS
+from attention_viz.records.circuits.replacing import InputPart, MeanOver, Replacing
 from attention_viz.records.page.checks import (
     LONGEST_TEXT,
     are,
@@ -49,6 +50,9 @@ class CircuitState(ViewState):
     given_pairs: tuple[tuple[str, str, str, str], ...] = rows(lambda pair: are(pair, str, 4))
     method: str = choice(Method, Method.EAP_IG)
     edge_kind: str = choice(EDGE_ABLATIONS, AblationKind.RESAMPLE)
+    points: str = choice(Points, Points.RIGHT)  # of EAP-IG
+    input_part: str = choice(InputPart, InputPart.BOTH)  # of mean and zero
+    mean_over: str = choice(MeanOver, MeanOver.ALL)
     cut: str = choice(Cut, Cut.GREEDY)
     edges: int = whole(20, 1, 100_000)
     mlps: bool = flag(True)
@@ -73,6 +77,11 @@ class CircuitState(ViewState):
         return CircuitView(*done, self.shape)
 
     @property
+    def replacing(self) -> Replacing:
+        """What of its choices says something about the kind chosen."""
+        return Replacing.of(AblationKind(self.edge_kind), self.input_part, self.mean_over)
+
+    @property
     def asks_own_pairs(self) -> bool:
         """Whether the circuit is of pairs of its own, whatever prompt the page shows."""
         return self.source != "heads" and self.pairs != ""
@@ -86,7 +95,8 @@ class CircuitState(ViewState):
         return self if self.asks_own_pairs else self._without_nodes()
 
     def when_model_changes(self) -> "CircuitState":
-        return self._without_nodes()
+        """Another model may add no position embeddings that could be kept."""
+        return self._without_nodes().change(input_part=InputPart.BOTH.value)
 
     def _without_nodes(self) -> "CircuitState":
         return self.without_drawing().change(exact=(), given_edges=())

@@ -1,0 +1,5 @@
+"""See the package."""
+
+
+class Dataset:
+    """Named in annotations only."""

@@ -1,0 +1,5 @@
+"""See the package."""
+
+
+class IterableDataset:
+    """Named in annotations only."""

@@ -1,0 +1,5 @@
+"""See the package."""
+
+from datasets import load_dataset
+
+__all__ = ["load_dataset"]
