@@ -148,7 +148,7 @@ def _replaced_by(args: Namespace) -> tuple[AblationKind, Replacing]:
 def _model_of(asker: Asker) -> tuple[str, int]:
     """Where the model is found, and the width of its residual stream."""
     status = asker.workbench.status(asker.model)
-    return status.entry.source, status.info.d_model
+    return status.info.folder, status.info.d_model
 
 
 def _graph_of(asker: Asker) -> Graph:
@@ -168,7 +168,7 @@ class _Pairs:
 
 def _read_pairs(asker: Asker, args: Namespace) -> _Pairs:
     """Pairs of a file are refused by their line, those of a family by their number."""
-    plain = Question(asker.model, "", bos=args.bos)
+    plain = Question(asker.model, "", bos=args.bos, chat=args.chat)
     if args.family is not None:
         request = PairsRequest(plain, args.family, args.pairs, args.seed)
         found = asker.measure(request)

@@ -64,6 +64,7 @@ def to_json(found: MeasuredCircuit) -> dict[str, Any]:
         "label": circuit.request.label,
         "unit": "logits",
         **pick(circuit, "heads", "baseline", "ablated", "patched_with", "contributions"),
+        "contributed_to": circuit.contributed_to,
         "nodes": [_node_json(node) for node in circuit.nodes],
         "edges": [_edge_json(edge) for edge in circuit.edges],
         **_proof_json(circuit, found.faithfulness),

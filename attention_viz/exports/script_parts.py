@@ -33,6 +33,17 @@ LAYERS, HEADS_PER_LAYER = model.cfg.n_layers, model.cfg.n_heads
 GROUP = HEADS_PER_LAYER // (model.cfg.n_key_value_heads or HEADS_PER_LAYER)  # heads per K and V
 '''
 
+# How a prompt is written before it is read
+PLAIN = """
+def written(text):
+    return text
+"""
+CHAT = """
+def written(text):
+    message = [{"role": "user", "content": text}]
+    return model.tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
+"""
+
 READ = """
 differences = []
 
@@ -46,7 +57,7 @@ def ids_of(prompt):
     # A text, or token ids.
     ids = prompt
     if isinstance(prompt, str):
-        ids = model.tokenizer.encode(prompt, add_special_tokens=False)
+        ids = model.tokenizer.encode(written(prompt), add_special_tokens=False)
         ids = ids if ids[: len(BOS)] == BOS else BOS + ids
     return torch.tensor([ids], device=model.cfg.device)
 """
@@ -65,6 +76,12 @@ TOKENS = ids_of(PROMPT)
 CLEAN_LOGITS, CLEAN = run_clean(PROMPT)
 OTHER = None if COUNTERFACTUAL is None else run_clean(COUNTERFACTUAL)[1]
 FIRST = 1 if BOS and TOKENS.shape[1] > 1 else 0  # means leave out beginning of text
+"""
+
+# In a chat, what a person typed is text to us even where it looks like a special token.
+SAME_TOKENS = """
+if TOKENS[0].tolist() != {ids}:
+    raise SystemExit("The chat template gives other tokens here than those that were measured.")
 """
 
 MANY_PROMPTS = """

@@ -14,6 +14,7 @@ from attention_viz.analysis.circuits.faithfulness import measure_faithfulness
 from attention_viz.analysis.circuits.pairs import read_pairs
 from attention_viz.exports import script_parts
 from attention_viz.exports.script import script_of
+from attention_viz.models.cache import VARIABLE
 from attention_viz.models.catalogue import Catalogue
 from attention_viz.models.loading import load_model
 from attention_viz.records.ablation import Ablation, AblationKind
@@ -34,6 +35,7 @@ from attention_viz.records.ids import parse_heads
 from attention_viz.records.model import EMBEDDED, ModelEntry
 from attention_viz.records.question import Question
 from tests.builders import ALL_ABLATIONS, NASTY, circuit_of, tokens_of
+from tests.gguf_for_tests import TEMPLATE, random_llama, write_gguf
 from tests.models_for_tests import COUNTERFACTUAL, PROMPT, save_random_model
 
 HEADS = parse_heads("L0H1, L0H3, L1H2, L2H0")
@@ -170,6 +172,26 @@ def test_cut_circuits_of_other_architectures(load, capsys, name):
     assert len(names["differences"]) == len(circuit.edges) + 4
     gap = abs(kept.full - kept.empty)
     assert max(names["differences"]) < CLOSE / min(gap, 1)
+
+
+def test_a_chat_is_wrapped_by_the_script_too(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
+    file = write_gguf(
+        tmp_path / "chat.gguf", random_llama(), metadata={"tokenizer.chat_template": TEMPLATE}
+    )
+    model = load_model(ModelEntry("chat", str(file), True, is_gguf=True), device="cpu")
+    question = Question("chat", "hi 12", counterfactual="hi 34", chat=True)
+    mean = Ablation(AblationKind.MEAN, references=("hi 1", "hi 3"))
+    request = CircuitRequest(question, parse_heads("L0H1, L1H2"), mean)
+    circuit = measure_circuit(model, request)
+    names = run(script_of(circuit, model.info.folder), capsys)
+    assert max(names["differences"]) < CLOSE
+    typed = replace(request, question=replace(question, prompt="<|end|> 12", counterfactual=None))
+    circuit = measure_circuit(model, typed)
+    with pytest.raises(SystemExit, match="other tokens"):
+        run(script_of(circuit, model.info.folder), capsys)
+    with pytest.raises(BadInput, match="could not be kept"):
+        script_of(circuit, "")
 
 
 def faithfulness_request(model, circuit, pairs, **changes):

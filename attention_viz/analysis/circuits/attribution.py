@@ -26,6 +26,7 @@ from attention_viz.analysis.circuits.pair_batches import (
 from attention_viz.analysis.circuits.pairs import known_pairs
 from attention_viz.analysis.circuits.path_patching import patch_all
 from attention_viz.models.decoder import Run
+from attention_viz.models.finite import need_finite
 from attention_viz.models.loading import LoadedModel
 from attention_viz.models.streams import Backward, writers_of
 from attention_viz.records.ablation import AblationKind
@@ -65,6 +66,7 @@ def attribute_edges(
     for batch, found, clean, replaced in _score_batches(model, request, pairs, pace):
         scores += found.to("cpu", torch.float64)
         metrics[:, batch.indices] = clean.cpu(), replaced.cpu()
+    need_finite(scores, "What this method gives for the edges")
     clean, replaced = metrics.mean(1)
     return Attribution(
         request=request,
@@ -107,6 +109,7 @@ def attribute_positions(
                 at = slice(start, start + len(part))
                 scores[at, : part.shape[1], rows] += part.to("cpu", torch.float64)
         pace.report(batch.indices[0] + 1, len(pairs.pairs))
+    need_finite(scores, "What this method gives for the edges")
     means = np.where(graph.edges, scores.numpy() / len(pairs.pairs), np.nan)
     return EdgePositions(request, means)
 

@@ -22,8 +22,9 @@ from attention_viz.analysis.circuits.pair_batches import (
 )
 from attention_viz.analysis.one_pass import CHUNK_SECONDS, free_bytes
 from attention_viz.models.attention import Listener
+from attention_viz.models.finite import need_finite
 from attention_viz.models.loading import LoadedModel
-from attention_viz.models.streams import NewInput
+from attention_viz.models.readers import NewInput
 from attention_viz.records.circuits.pairs import PairSet
 from attention_viz.records.pace import Pace
 
@@ -67,6 +68,7 @@ class CircuitRuns:
                 start, stop = start + 2 * has_ends, stop + 2 * has_ends
                 found[start:stop, batch.indices[0]] = values.to("cpu", torch.float64)
                 self._pace.report(number * len(found) + stop, found.numel())
+        need_finite(found, "A run of the circuit")
         return found
 
     def _ends(self, part: Changing, replaced: Written) -> Float[Tensor, "2"]:

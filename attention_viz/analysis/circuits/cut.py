@@ -16,7 +16,12 @@ from attention_viz.analysis.circuits.attribution import attribute_edges
 from attention_viz.analysis.circuits.mib import cut_top
 from attention_viz.analysis.circuits.pair_batches import PairBatch, Replacement, replacing_label
 from attention_viz.analysis.circuits.pairs import known_pairs
-from attention_viz.analysis.circuits.path_patching import changes_of, first_change, patch_edges
+from attention_viz.analysis.circuits.path_patching import (
+    changes_of,
+    first_change,
+    patch_edges,
+    with_convention,
+)
 from attention_viz.analysis.circuits.ranking import rank_edges, take
 from attention_viz.analysis.contributions import direct_contributions
 from attention_viz.analysis.metrics import read_metric
@@ -224,12 +229,15 @@ def _circuit(
         pairs=len(pairs.pairs),
         graph=graph,
         about=question_of(pairs),
+        is_capped=model.decoder.logit_cap is not None,
+        is_plain=model.streams.is_plain,
     )
 
 
 def _patched_with(model: LoadedModel, request: CutRequest | EdgesRequest) -> str:
     kind = request.ablation.kind
-    return PATCHED_WITH[kind].format(label=replacing_label(model, kind, request.replacing))
+    label = replacing_label(model, kind, request.replacing)
+    return with_convention(model, PATCHED_WITH[kind].format(label=label))
 
 
 def question_of(pairs: PairSet) -> Question:
@@ -243,6 +251,7 @@ def question_of(pairs: PairSet) -> Question:
         first.text.counterfactual,
         first.answer.id,
         first.distractor.id,
+        asked.chat,
     )
 
 

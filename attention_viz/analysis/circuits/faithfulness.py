@@ -191,12 +191,14 @@ class Scale:
         return (values.mean(1) - self.empty) / (self.full - self.empty)
 
     def interval(self, values: Float[np.ndarray, " pair"]) -> Interval | None:
-        """Middle 95 % over resampled pairs."""
+        """Middle 95 % over resampled pairs; None where some samples have no scale of their own."""
         count = len(values)
         if count < 2:
             return None
         drawn = np.random.default_rng(0).integers(count, size=(RESAMPLES, count))
         one, empty, full = (each[drawn].mean(1) for each in (values, self._empty, self._full))
+        if (full == empty).any():
+            return None
         low, high = np.percentile((one - empty) / (full - empty), [2.5, 97.5])
         return Interval(float(low), float(high))
 

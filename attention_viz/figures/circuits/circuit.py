@@ -200,6 +200,7 @@ def _contribution_layout(
     room = 0.26 * (high - low) or 1.0  # for the numbers at the bars' ends
     rule = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": total - 0.5, "y1": total - 0.5}
     difference = f"{safe(circuit.answer.shown)} − {safe(circuit.distractor.shown)}"
+    cap = " before the soft cap" if circuit.is_capped else ""
     return palette.layout(
         theme,
         height=64 + 21 * len(rows),
@@ -214,7 +215,7 @@ def _contribution_layout(
         xaxis=palette.axis(
             theme,
             range=[low - (room if low < 0 else 0.02 * room), high + (room if high > 0 else 0)],
-            title={"text": f"logit {difference} (logits)", "font": {"size": 11}},
+            title={"text": f"logit {difference} (logits{cap})", "font": {"size": 11}},
             showgrid=True,
             gridcolor=colours.line,
             zeroline=True,

@@ -186,7 +186,8 @@ def _notes(circuit: Circuit, drawn: tuple[CircuitEdge, ...], view: CircuitView) 
         )
     if any(node.contribution is not None for node in circuit.nodes):
         notes.append(
-            "Number in a node: its direct contribution to the logit difference (logits), clean run."
+            f"Number in a node: its direct contribution to {circuit.contributed_to} (logits), "
+            "clean run."
         )
     weaker = _count_weaker(circuit, drawn, view)
     if weaker:

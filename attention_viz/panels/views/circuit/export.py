@@ -50,7 +50,7 @@ def save_file(bench: Bench, state: PageState, suffix: str) -> tuple[str, bytes]:
 
 def _script(bench: Bench, state: PageState, suffix: str, circuit: Circuit) -> bytes:
     pairs = None if state.circuit.source == "heads" else ask(bench, circuit.request.pairs)
-    where = bench.status(state.model).entry.source
+    where = bench.status(state.model).info.folder
     proof = known_proof(bench, state, circuit)
     return script_of(circuit, where, pairs=pairs, faithfulness=proof).encode()
 
