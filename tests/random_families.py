@@ -181,6 +181,7 @@ FAMILIES: dict[str, Family] = {
 }
 
 REFUSED: dict[str, tuple[Family, str]] = {
+    "bert": (Family("Bert", {}, "neox"), "bidirectional"),
     "bamba": (
         Family("Bamba", dict(attn_layer_indices=[1], mamba_n_heads=8, mamba_d_head=8)),
         "layers without attention",

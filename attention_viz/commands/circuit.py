@@ -15,13 +15,21 @@ from attention_viz.commands.circuit_output import MeasuredCircuit, to_json, to_t
 from attention_viz.commands.command import Asker, Command
 from attention_viz.commands.pairs import read_pairs
 from attention_viz.records.ablation import AblationKind
-from attention_viz.records.circuits.attribution import AttributionRequest, Direction, Method
+from attention_viz.records.circuits.attribution import (
+    AttributionRequest,
+    Direction,
+    Method,
+    Points,
+)
 from attention_viz.records.circuits.circuit import CircuitRequest, Cut, CutRequest, EdgesRequest
 from attention_viz.records.circuits.circuit_file import ImportedCircuit
+from attention_viz.records.circuits.circuit_view import CircuitView
 from attention_viz.records.circuits.faithfulness import CurveRequest, FaithfulnessRequest
 from attention_viz.records.circuits.fit import fit_edges
 from attention_viz.records.circuits.graph import Graph
+from attention_viz.records.circuits.mib import MibRequest
 from attention_viz.records.circuits.pairs import PairsRequest
+from attention_viz.records.circuits.replacing import Replacing
 from attention_viz.records.circuits.roles import RolesRequest
 from attention_viz.records.errors import BadInput
 
@@ -31,6 +39,7 @@ def _ask(asker: Asker, args: Namespace) -> MeasuredCircuit:
     way = circuit_options.settle(args, imported)
     for file in args.out:
         circuit_options.check_file(Path(file))
+    circuit_options.check_picture(args)
     found = _WAYS[way](asker, args, imported)
     return found if args.no_roles else _with_roles(asker, found)
 
@@ -53,8 +62,8 @@ def _measure_heads(
 def _measure_edges(asker: Asker, args: Namespace, imported: ImportedCircuit) -> MeasuredCircuit:
     pairs = read_pairs(asker, args)
     edges = fit_edges(imported.edges, _graph_of(asker))
-    kind = AblationKind(args.ablation)
-    circuit = asker.measure(EdgesRequest(pairs.request, edges, kind))
+    kind, replacing = _replaced_by(args)
+    circuit = asker.measure(EdgesRequest(pairs.request, imported.edges, kind, replacing))
     has_mlps = any(name.endswith("MLP") for edge in edges for name in (edge.writer, edge.reader))
     return MeasuredCircuit(
         circuit,
@@ -69,6 +78,7 @@ def _measure_edges(asker: Asker, args: Namespace, imported: ImportedCircuit) -> 
                 keeps_mlps=not has_mlps,
                 random_circuits=args.random,
                 seed=args.seed,
+                replacing=replacing,
             )
         ),
     )
@@ -86,8 +96,11 @@ def _measure_scores(asker: Asker, args: Namespace, imported: None) -> MeasuredCi
         keeps_mlps=args.heads_only,
         random_circuits=args.random,
         seed=args.seed,
+        replacing=request.replacing,
     )
-    sizeless = replace(request, edges=0, exact=(), exact_top=0)  # one curve for every size
+    # One curve for every size; beside MIB's own areas, that of our default cut.
+    ours = Cut.GREEDY if request.way.ranking else request.way
+    sizeless = replace(request, edges=0, way=ours, exact=(), exact_top=0)
     curve = CurveRequest(sizeless, random_circuits=args.random, seed=args.seed)
     return MeasuredCircuit(
         circuit,
@@ -97,6 +110,7 @@ def _measure_scores(asker: Asker, args: Namespace, imported: None) -> MeasuredCi
         attribution=attribution,
         faithfulness=asker.measure(proof),
         curve=asker.measure(curve) if args.curve else None,
+        mib=asker.measure(MibRequest(request.attribution)) if args.curve and args.mib else None,
     )
 
 
@@ -108,12 +122,15 @@ _WAYS: dict[Way, Callable[..., MeasuredCircuit]] = {
 
 
 def _cut_request(pairs: PairsRequest, args: Namespace) -> CutRequest:
+    kind, replacing = _replaced_by(args)
     scores = AttributionRequest(
         pairs,
         Method(args.method),
         args.steps,
-        AblationKind(args.ablation),
+        kind,
         Direction(args.direction),
+        Points(args.ig_points),
+        replacing,
     )
     return CutRequest(
         scores,
@@ -124,10 +141,15 @@ def _cut_request(pairs: PairsRequest, args: Namespace) -> CutRequest:
     )
 
 
+def _replaced_by(args: Namespace) -> tuple[AblationKind, Replacing]:
+    kind = AblationKind(args.ablation)
+    return kind, Replacing.of(kind, args.input_part, args.mean_over)
+
+
 def _model_of(asker: Asker) -> tuple[str, int]:
     """Where the model is found, and the width of its residual stream."""
     status = asker.workbench.status(asker.model)
-    return status.entry.source, status.info.d_model
+    return status.info.folder, status.info.d_model
 
 
 def _graph_of(asker: Asker) -> Graph:
@@ -142,7 +164,7 @@ def _graph_of(asker: Asker) -> Graph:
 def _finish(found: MeasuredCircuit, args: Namespace) -> None:
     for file in args.out:
         path = Path(file)
-        data = _file_content(found, circuit_options.check_file(path))
+        data = _file_content(found, circuit_options.check_file(path), args)
         try:
             path.write_bytes(data)
         except OSError as error:
@@ -152,9 +174,10 @@ def _finish(found: MeasuredCircuit, args: Namespace) -> None:
             ) from error
 
 
-def _file_content(found: MeasuredCircuit, suffix: str) -> bytes:
+def _file_content(found: MeasuredCircuit, suffix: str, args: Namespace) -> bytes:
     # Not above: these bring matplotlib along.
     from attention_viz.exports.circuit import export_circuit
+    from attention_viz.exports.picture_size import PictureSize
     from attention_viz.exports.script import script_of
 
     proof = found.faithfulness
@@ -168,6 +191,8 @@ def _file_content(found: MeasuredCircuit, suffix: str) -> bytes:
         graph=found.circuit.graph,
         attribution=found.attribution,
         d_model=found.d_model,
+        view=CircuitView(folds=not args.unfold),
+        size=PictureSize(args.width, args.height),
     )
 
 

@@ -83,7 +83,7 @@ def refuse(args: Namespace, names: Iterable[str], why: str) -> None:
 
 def read_pairs(asker: Asker, args: Namespace) -> Pairs:
     """Pairs of a file are refused by their line, those of a family by their number."""
-    plain = Question(asker.model, "", bos=args.bos)
+    plain = Question(asker.model, "", bos=args.bos, chat=args.chat)
     if args.family is not None:
         request = PairsRequest(plain, args.family, args.pairs, args.seed)
         found = asker.measure(request)

@@ -24,6 +24,7 @@ from attention_viz.models.attention import (
     listening,
     use_our_attention,
 )
+from attention_viz.models.finite import need_finite_run
 from attention_viz.models.fused import fuse_activations
 from attention_viz.models.writes import Writes
 from attention_viz.records.errors import BadInput
@@ -97,7 +98,7 @@ class Decoder:
         self.key_value_heads = self.settings.n_key_value_heads or self.heads
         self.d_model = self.settings.d_model
         self.d_head = self.output_weights(0).shape[1]  # of z; keys may be longer
-        self.logit_factor, self._logit_cap = _scaling_of(hf.config)
+        self.logit_factor, self.logit_cap = _scaling_of(hf.config)
         self._writes: Writes | BadInput | None = None
         self.row_seconds: float | None = None  # of one token in one block, in the last batches
         self.memory: int | None = None  # bytes that a batch may take; None: half of what is free
@@ -136,7 +137,7 @@ class Decoder:
         """One forward pass of the model, with its activations kept.
 
         `edit` is an intervention on the heads' outputs; the kept z is edited. Raises BadInput where
-        patterns are asked of a model whose attention is not heard.
+        patterns are asked of a model whose attention is not heard, and for NaN or inf.
         """
         if patterns:
             self.need_attention("Attention patterns")
@@ -153,6 +154,7 @@ class Decoder:
         )
         with self._keeping_calls(run), listening(listener):
             self.run_blocks(ids)
+        need_finite_run(run, is_edited=edit is not None)
         return run
 
     def run_blocks(self, ids: Int[Tensor, "batch pos"], stretch: Run | None = None) -> None:
@@ -282,7 +284,7 @@ class Decoder:
 
         with torch.no_grad(), listening(Listener(output=hear)):
             ids = torch.arange(1, 4, device=self.device)[None] % self.settings.d_vocab
-            self.hf(input_ids=ids, use_cache=False)
+            self.run_blocks(ids)
         return heard == list(range(self.layers))
 
     def read_out(
@@ -306,7 +308,7 @@ class Decoder:
 
     def _scale(self, logits: Tensor) -> Tensor:
         logits = logits if self.logit_factor == 1 else logits * self.logit_factor
-        cap = self._logit_cap
+        cap = self.logit_cap
         return logits if cap is None else cap * torch.tanh(logits / cap)
 
     def output_weights(self, layer: int) -> Float[Tensor, "head d_head d_model"]:

@@ -15,6 +15,8 @@ from attention_viz.models.decoder import Decoder, Run
 from attention_viz.models.norms import HeldNorm
 from attention_viz.models.writes import no_sum
 
+TESTED = 100  # tokens
+
 Components = Float[Tensor, "component d_model"]
 
 
@@ -68,7 +70,8 @@ def sum_error(decoder: Decoder, run: Run) -> float:
     position = run.residual[-1].shape[1] - 1
     total = run.residual[-1][0, position]
     expected = decoder.logit_factor * decoder.unembedding(decoder.final_norm(total[None]))[0]
-    tokens = torch.arange(len(expected), device=expected.device)
+    tokens = torch.arange(min(len(expected), TESTED), device=expected.device)
+    expected = expected[tokens]
     _, written = components_of(decoder, run, position)
     found = unembedded(decoder, read_parts(decoder, written, total), tokens).sum(0)
     found = found + constant_of(decoder, tokens)

@@ -23,6 +23,22 @@ Normed = Float[Tensor, "row pos d_model"]
 Inputs = Sequence[tuple[int, Int[Tensor, " row"] | slice, Normed]]  # (reader, rows, its new input)
 
 
+Residual = Float[Tensor, "batch pos d_model"]
+
+
+@dataclass(frozen=True)
+class NewInput:
+    """Another residual stream for one reader, in some rows of the batch."""
+
+    reader: int  # within its part of the layer: Q, K and V in the graph's order; else 0
+    rows: Int[Tensor, " row"] | slice
+    residual: Float[Tensor, "row pos d_model"]
+
+
+# (layer, residual stream, is it the MLP's) → new inputs of the readers there
+Split = Callable[[int, Residual, bool], Sequence[NewInput]]
+
+
 @dataclass(frozen=True)
 class Reader:
     """Where a head's Q, K or V is made: columns of one of the attention's first projections."""
@@ -35,7 +51,7 @@ class Reader:
 class Heard:
     """What a pass gave of which readers are parts, by layer."""
 
-    tensors: list[list[Tensor]] = field(default_factory=list)
+    tensors: list[dict[int, Tensor]] = field(default_factory=list)  # by projection, or q, k, v
     calls: dict[int, tuple[tuple, dict]] = field(default_factory=dict)  # attention's arguments
 
 
@@ -62,19 +78,19 @@ class ColumnReaders:
 
     def listen(self, hooks: ExitStack) -> Heard:
         """What the projections give in passes run meanwhile."""
-        heard = Heard([[] for _ in self._projections])
+        heard = Heard([{} for _ in self._projections])
         for layer, modules in enumerate(self._projections):
-            for module in modules:
+            for index, module in enumerate(modules):  # not in the order of their calls
 
-                def keep(_, args, output, layer=layer):
-                    heard.tensors[layer].append(output)
+                def keep(_, args, output, layer=layer, index=index):
+                    heard.tensors[layer][index] = output
 
                 hooks.callback(module.register_forward_hook(keep).remove)
         return heard
 
-    def gradients(self, layer: int, heard: Heard, own: Sequence[Tensor], _) -> list[Tensor]:
-        """Gradients at each reader's input, from those at `heard.tensors[layer]`."""
-        modules = self._projections[layer]
+    def gradients(self, layer: int, heard: Heard, _) -> list[Tensor]:
+        """Gradients at each reader's input; `heard` has those at its tensors by now."""
+        modules, own = self._projections[layer], heard.tensors[layer]
         return [
             own[reader.projection][..., reader.columns]
             @ _columns_of(modules[reader.projection], reader.columns).T
@@ -110,7 +126,7 @@ class FrontReaders:
 
     def __init__(self, decoder: Decoder, run: Run):
         self._attentions = [layer.attention for layer in decoder.architecture.layers]
-        made = _made_in_block(decoder, run)
+        made = made_in_block(decoder, run.residual[0], run)
         heads = [(slot, head) for slot, each in enumerate(made) for head in range(each.shape[1])]
         self._readers = heads
 
@@ -119,20 +135,19 @@ class FrontReaders:
 
     def listen(self, hooks: ExitStack) -> Heard:
         """What the attention function is given in passes run meanwhile."""
-        heard = Heard([[] for _ in self._attentions])
+        heard = Heard([{} for _ in self._attentions])
 
         def hear(layer: int, *slots: Tensor) -> tuple[Tensor, ...]:
-            heard.tensors[layer] = list(slots)
+            heard.tensors[layer] = dict(enumerate(slots))
             return slots
 
         self._keep_calls(hooks, range(len(self._attentions)), heard.calls)
         hooks.enter_context(adding(inputs=hear))
         return heard
 
-    def gradients(
-        self, layer: int, heard: Heard, own: Sequence[Tensor], normed: Normed
-    ) -> list[Tensor]:
-        """Gradients at each reader's input, from those at `heard.tensors[layer]`."""
+    def gradients(self, layer: int, heard: Heard, normed: Normed) -> list[Tensor]:
+        """Gradients at each reader's input; `heard` has those at its tensors by now."""
+        own = heard.tensors[layer]
         with torch.enable_grad():
             leaf = normed.detach().requires_grad_()
             slots = self._front(layer, leaf, heard.calls[layer], slice(None))
@@ -211,44 +226,47 @@ def find_readers(decoder: Decoder, run: Run) -> ColumnReaders | FrontReaders:
         return FrontReaders(decoder, run)
 
 
-def _made_in_block(decoder: Decoder, run: Run) -> list[Tensor]:
-    """q, k and v of the first block."""
+def made_in_block(decoder: Decoder, residual: Normed, run: Run) -> list[Tensor]:
+    """q, k and v that the first block makes of a stream, after whoever else is listening."""
     made: list[Tensor] = []
 
     def hear(layer, query, key, value):
         made.extend((query, key, value))
         return query, key, value
 
-    with listening(Listener(inputs=hear)):
-        decoder.call_block(0, run.residual[0], run)
+    with adding(inputs=hear):
+        decoder.call_block(0, residual, run)
     return made
 
 
 def _find_columns(decoder: Decoder, projections: list[nn.Module], run: Run) -> list[Reader]:
     """Columns of the first layer's projections on which each head's q, k and v depend."""
-    outputs: list[Tensor] = []
+    outputs: dict[int, Tensor] = {}
 
-    def keep(_, args, output):
-        outputs.append(output.detach().requires_grad_())
-        return outputs[-1]
+    def keeping(index: int) -> Callable:
+        def keep(_, args, output):
+            outputs[index] = output.detach().requires_grad_()
+            return outputs[index]
+
+        return keep
 
     with torch.enable_grad(), ExitStack() as hooks:
-        for module in projections:
-            hooks.callback(module.register_forward_hook(keep).remove)
-        made = _made_in_block(decoder, run)
+        for index, module in enumerate(projections):
+            hooks.callback(module.register_forward_hook(keeping(index)).remove)
+        made = made_in_block(decoder, run.residual[0], run)
         heads = [slot[:, head] for slot in made for head in range(slot.shape[1])]
         return [_columns_read(head, outputs) for head in heads]
 
 
-def _columns_read(made: Tensor, outputs: list[Tensor]) -> Reader:
+def _columns_read(made: Tensor, outputs: dict[int, Tensor]) -> Reader:
     generator = torch.Generator().manual_seed(0)
     weights = torch.randn(made.shape, generator=generator, dtype=made.dtype).to(made.device)
     gradients = torch.autograd.grad(
-        (made * weights).sum(), outputs, retain_graph=True, allow_unused=True
+        (made * weights).sum(), list(outputs.values()), retain_graph=True, allow_unused=True
     )
     touched = [
         (index, gradient.abs().sum((0, 1)).nonzero()[:, 0])
-        for index, gradient in enumerate(gradients)
+        for index, gradient in zip(outputs, gradients, strict=True)
         if gradient is not None and gradient.any()
     ]
     if len(touched) != 1 or len(touched[0][1]) != made.shape[-1]:

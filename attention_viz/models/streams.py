@@ -21,26 +21,17 @@ from torch import Tensor, nn
 from attention_viz.models.architecture import REMEDY
 from attention_viz.models.attention import Listener, listening
 from attention_viz.models.decoder import Decoder, Run, first_tensor
-from attention_viz.models.readers import Heard, find_readers
+from attention_viz.models.reader_check import check_readers
+from attention_viz.models.readers import (
+    ColumnReaders,
+    Heard,
+    NewInput,
+    Residual,
+    Split,
+    find_readers,
+)
 from attention_viz.records.circuits.graph import Graph
 from attention_viz.records.errors import BadInput
-
-TOLERANCE = 1e-3  # of the test on first use, relative
-
-Residual = Float[Tensor, "batch pos d_model"]
-
-
-@dataclass(frozen=True)
-class NewInput:
-    """Another residual stream for one reader, in some rows of the batch."""
-
-    reader: int  # within its part of the layer: Q, K and V in the graph's order; else 0
-    rows: Int[Tensor, " row"] | slice
-    residual: Float[Tensor, "row pos d_model"]
-
-
-# (layer, residual stream, is it the MLP's) → new inputs of the readers there
-Split = Callable[[int, Residual, bool], Sequence[NewInput]]
 
 
 @dataclass
@@ -61,8 +52,7 @@ class Backward:
         streams, entering = self.streams, self.entering[layer]
         norm = streams.layers[layer].attention_norm
         normed = entering if norm is None else norm.forward(entering)
-        own = self.heard.tensors[layer]
-        gradients = streams.readers.gradients(layer, self.heard, own, normed)
+        gradients = streams.readers.gradients(layer, self.heard, normed)
         return _through_norm(norm, entering, gradients)
 
     def into_mlp(self, layer: int) -> Float[Tensor, "batch 1 pos d_model"]:
@@ -87,20 +77,28 @@ class Streams:
             raise _refusal(decoder, "it has layers without an MLP")
         try:
             ids = decoder.example_ids(2, 7)
-            self.readers = find_readers(decoder, decoder.run(ids[:1]))
-            parallel = self._reads_entering_stream(ids)
+            run = decoder.run(ids[:1])
+            self.readers = find_readers(decoder, run)
+            parallel = self._reads_entering_stream(run)
             self.graph = Graph(decoder.layers, decoder.heads, decoder.key_value_heads, parallel)
-            self._test(ids)
+            check_readers(self, ids, run)
         except (RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:
             cause = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise _refusal(decoder, f"its readers can't be told apart ({cause})") from error
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether readers and writers are as TransformerLens hooks them: norm before, W_O after."""
+        has_norms = all(layer.attention_norm and layer.mlp_norm for layer in self.layers)
+        by_columns = isinstance(self.readers, ColumnReaders)
+        return has_norms and by_columns and self.decoder.need_writes().is_plain
+
     def backward(
         self,
-        ids: Int[Tensor, "batch pos"],
+        ids: Int[Tensor, "batch prompt"],
         metric: Callable[[Residual], Float[Tensor, " batch"]],
         *,
-        embeddings: Residual | None = None,
+        embeddings: Float[Tensor, "batch part d_model"] | None = None,
         stretch: Run | None = None,
     ) -> Backward:
         """Gradients of `metric(final residual stream)`, summed over the batch, at every reader.
@@ -119,25 +117,25 @@ class Streams:
             self._keep(kept, hooks, embeddings)
             self.decoder.run_blocks(ids, stretch)
             value = metric(kept.final)
-            wanted = [*sum(kept.heard.tensors, []), *kept.mlp_inputs, kept.final]
+            made = [each for layer in kept.heard.tensors for each in layer.values()]
+            wanted = [*made, *kept.mlp_inputs, kept.final]
             gradients = list(torch.autograd.grad(value.sum(), wanted))
         kept.metric = value.detach()
         final, kept.final = kept.final.detach(), gradients.pop()
         kept.mlp_inputs = gradients[len(gradients) - len(self.layers) :]
         found = iter(gradients)
-        kept.heard.tensors = [[next(found) for _ in layer] for layer in kept.heard.tensors]
+        tensors = [{index: next(found) for index in layer} for layer in kept.heard.tensors]
+        kept.heard.tensors = tensors
         kept.run.residual = [*(each.detach() for each in kept.run.residual), final]
         kept.entering = {layer: each.detach() for layer, each in kept.entering.items()}
-        kept.before_mlp = {
-            layer: each.detach().reshape(final.shape) for layer, each in kept.before_mlp.items()
-        }
+        kept.before_mlp = {layer: each.detach() for layer, each in kept.before_mlp.items()}
         kept.run.z = [z.detach() for z in kept.run.z]
         return kept
 
     @torch.no_grad()
     def run_split(
         self,
-        ids: Int[Tensor, "batch pos"],
+        ids: Int[Tensor, "batch prompt"],
         split: Split,
         listener: Listener,
         *,
@@ -174,7 +172,7 @@ class Streams:
 
         with ExitStack() as hooks:
             for layer in layers:
-                self._hear_streams(layer, hooks, choose)
+                self.hear_streams(layer, hooks, choose)
                 read = self._reading(layer, chosen)
                 _hook(hooks, self.layers[layer].mlp.register_forward_pre_hook(read))
             self.readers.give(hooks, layers, for_attention)
@@ -186,33 +184,38 @@ class Streams:
         def read(_, args):
             entering = args[0]
             for new in chosen[layer, True]:
-                shape = (-1, *new.residual.shape[1:])  # OPT's positions lie flat there
+                shape = (-1, *new.residual.shape[1:])
                 entering = entering.reshape(shape).clone()
                 entering[new.rows] = self._norm(layer, new.residual, is_mlp=True)
             return (entering.reshape(args[0].shape), *args[1:])
 
         return read
 
-    def _hear_streams(
+    def hear_streams(
         self, layer: int, hooks: ExitStack, hear: Callable[[int, Tensor, bool], object]
     ) -> None:
         """hear(layer, residual stream, is it the MLP's): what is read before any norm.
 
-        An MLP that shares attention's norm reads the same.
+        An MLP that shares attention's norm reads the same; OPT's positions lie flat before it.
         """
+        shape: list[torch.Size] = []
         parts = self.layers[layer]
         of_mlp, of_attention = parts.mlp_norm or parts.mlp, parts.attention_norm or parts.attention
 
         def attention(_, args, kwargs):
             residual = args[0] if args else kwargs["hidden_states"]
+            shape[:] = [residual.shape]
             hear(layer, residual, False)
             if of_mlp is of_attention:
                 hear(layer, residual, True)
 
         _hook(hooks, of_attention.register_forward_pre_hook(attention, with_kwargs=True))
         if of_mlp is not of_attention:
-            hook = lambda _, args: hear(layer, args[0], True) and None  # noqa: E731
-            _hook(hooks, of_mlp.register_forward_pre_hook(hook))
+
+            def mlp(_, args):
+                hear(layer, args[0].reshape(shape[0]), True)
+
+            _hook(hooks, of_mlp.register_forward_pre_hook(mlp))
 
     def _norm(self, layer: int, residual: Tensor, *, is_mlp: bool) -> Tensor:
         parts = self.layers[layer]
@@ -251,60 +254,17 @@ class Streams:
         for layer, parts in enumerate(self.layers):
             block = decoder.blocks[layer]
             _hook(hooks, block.register_forward_pre_hook(keep, with_kwargs=True))
-            self._hear_streams(layer, hooks, hear)
+            self.hear_streams(layer, hooks, hear)
             _hook(hooks, parts.mlp.register_forward_pre_hook(split_off))
 
     @torch.no_grad()
-    def _reads_entering_stream(self, ids: Tensor) -> bool:
+    def _reads_entering_stream(self, run: Run) -> bool:
         """Whether the MLP reads the stream that entered the block: parallel attention and MLP."""
         seen: dict[bool, Tensor] = {}
         with ExitStack() as hooks:
-            self._hear_streams(
-                0, hooks, lambda _, residual, is_mlp: seen.update({is_mlp: residual})
-            )
-            self.decoder.run_blocks(ids)
-        return torch.equal(seen[False].flatten(), seen[True].flatten())
-
-    @torch.no_grad()
-    def _test(self, ids: Tensor) -> None:
-        """Refuse a model whose readers do not read a stream they are given as its own."""
-        readers = len(self.readers)
-        if readers != self.graph.readers_per_layer - 1:
-            raise ValueError(f"{readers} readers where there should be others")
-        noise = _noise(self.decoder, ids)
-
-        def give(layer: int, residual: Tensor, is_mlp: bool) -> list[NewInput]:
-            given = residual.reshape(noise.shape) + (1 + layer) * noise
-            return [NewInput(i, slice(None), given) for i in range(1 if is_mlp else readers)]
-
-        found = self.run_split(ids, give, Listener())
-        with ExitStack() as hooks:
-            for layer in range(self.decoder.layers):
-                self._disturb(layer, hooks, (1 + layer) * noise)
-            expected = self.decoder.run(ids).residual[-1]
-        error = ((found - expected).abs().max() / expected.abs().max()).item()
-        if not error < TOLERANCE:
-            raise ValueError(f"off by {error:.2g}")
-
-    def _disturb(self, layer: int, hooks: ExitStack, noise: Tensor) -> None:
-        """Let attention and MLP read another stream, at their own door."""
-        parts = self.layers[layer]
-
-        def change(_, args, kwargs):
-            if args:
-                return (args[0] + noise.reshape(args[0].shape), *args[1:]), kwargs
-            return args, {**kwargs, "hidden_states": kwargs["hidden_states"] + noise}
-
-        doors = (parts.attention_norm or parts.attention, parts.mlp_norm or parts.mlp)
-        for door in dict.fromkeys(doors):
-            _hook(hooks, door.register_forward_pre_hook(change, with_kwargs=True))
-
-
-def _noise(decoder: Decoder, ids: Tensor) -> Residual:
-    """A stream of the size of the model's own."""
-    entering = decoder.embed(ids)
-    drawn = torch.randn(entering.shape, generator=torch.Generator().manual_seed(0))
-    return 0.5 * drawn.to(entering) * entering.std()
+            self.hear_streams(0, hooks, lambda _, residual, is_mlp: seen.update({is_mlp: residual}))
+            self.decoder.call_block(0, run.residual[0], run)
+        return torch.equal(seen[False], seen[True])
 
 
 @torch.no_grad()

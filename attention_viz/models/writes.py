@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from attention_viz.models.decoder import Decoder, Run
 
 TOLERANCE = 1e-3  # relative
-CONVENTION = "each head's share at its own run's scale of the norm after attention"
+CONVENTION = "each head counted at its own run's scale of the norm after attention"
 
 Z = Float[Tensor, "batch pos head d_head"]
 
@@ -37,7 +37,6 @@ class Writes:
         self._decoder = decoder
         layers = decoder.architecture.layers
         ids = decoder.example_ids(2, 6)
-        self._need_plain_projections(ids)
         self._posts = [self._held(layer.attention_post) for layer in layers]
         self._attention_modules = [layer.attention_post or layer.projection for layer in layers]
         self._mlp_modules, factors = self._measure(ids)
@@ -47,6 +46,11 @@ class Writes:
     def convention(self) -> str:
         """What has to be said beside every score of these results; "" where it goes by itself."""
         return CONVENTION if any(self._posts) else ""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether every head writes z @ W_O as it is."""
+        return not any(self._posts) and set(self.factors) == {1.0}
 
     def head_results(
         self, layer: int, z: Z, at: Z | None = None
@@ -85,15 +89,8 @@ class Writes:
         given = torch.einsum("bphd,hdm->bpm", z, weights) + self._decoder.output_bias(layer).to(z)
         return post.scale(given)[:, None]
 
-    @torch.no_grad()
-    def _need_plain_projections(self, ids: Int[Tensor, "batch pos"]) -> None:
+    def _need_plain_projections(self, run: "Run", entered: list[Tensor]) -> None:
         """Raises BadInput where something lies between the heads and W_O (BitNet's norm)."""
-        entered: list[Tensor] = []
-        with ExitStack() as stack:
-            for module in self._decoder.projections:
-                hook = module.register_forward_pre_hook(lambda _, args: entered.append(args[0]))
-                stack.callback(hook.remove)
-            run = self._decoder.run(ids)
         for given, z in zip(entered, run.z, strict=True):
             if not torch.allclose(given.reshape(-1), z.reshape(-1), rtol=TOLERANCE, atol=1e-6):
                 raise no_sum(self._decoder, "what its heads give is changed before W_O")
@@ -138,8 +135,13 @@ class Writes:
             return drawn.clone()  # Falcon adds to it in place
 
         modules = [*self._attention_modules, *mlps]
-        with _hearing(modules, invent):
+        entered: list[Tensor] = []
+        with _hearing(modules, invent), ExitStack() as stack:
+            for module in self._decoder.projections:
+                hook = module.register_forward_pre_hook(lambda _, args: entered.append(args[0]))
+                stack.callback(hook.remove)
             run = self._decoder.run(ids)
+        self._need_plain_projections(run, entered)
         factors, worst = [], 0.0
         for layer, mlp in enumerate(mlps):
             step = (run.residual[layer + 1] - run.residual[layer]).double().flatten()

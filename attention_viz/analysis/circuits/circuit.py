@@ -14,7 +14,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from attention_viz.analysis.attention import run_clean
-from attention_viz.analysis.circuits.path_patching import Changes, edges_between, patch_edges
+from attention_viz.analysis.circuits.path_patching import (
+    Changes,
+    edges_between,
+    patch_edges,
+    with_convention,
+)
 from attention_viz.analysis.contributions import direct_contributions
 from attention_viz.analysis.edits import Edit, Place, Replace, edit_of
 from attention_viz.analysis.metrics import read_metric
@@ -61,13 +66,15 @@ def measure_circuit(
         nodes=tuple(_nodes(asked, heads, rows, contributions, from_tokens)),
         edges=(*from_tokens, *between),
         contributions=contributions,
-        patched_with=patched_with,
+        patched_with=with_convention(model, patched_with),
         evaluations=len(between) + 3 + len(heads) * len(_positions(asked)),
         seconds=time.perf_counter() - started,
         graph=model.streams.graph,
         alone=alone,
         none=none,
         about=request.question,
+        is_capped=model.decoder.logit_cap is not None,
+        is_plain=model.streams.is_plain,
     )
 
 

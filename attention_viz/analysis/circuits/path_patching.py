@@ -22,7 +22,8 @@ from attention_viz.analysis.one_pass import climb, in_chunks
 from attention_viz.analysis.question import Asked, ask_pair
 from attention_viz.models.decoder import Run
 from attention_viz.models.loading import LoadedModel
-from attention_viz.models.streams import NewInput, writers_of
+from attention_viz.models.readers import NewInput
+from attention_viz.models.streams import writers_of
 from attention_viz.records.ablation import AblationKind
 from attention_viz.records.circuits.attribution import AttributionRequest
 from attention_viz.records.circuits.edge import EdgeId, Via
@@ -104,6 +105,11 @@ def changes_of(asked: Asked, batch: PairBatch, replacement: Replacement) -> Chan
     """How a replacement changes every writer of one pair."""
     with asked.turn():
         return (replacement.writers(batch) - writers_of(asked.decoder, asked.run))[0]
+
+
+def with_convention(model: LoadedModel, replaced_by: str) -> str:
+    """How a result counts, said beside every score of a model where that is a choice."""
+    return ", ".join(each for each in (replaced_by, model.info.convention) if each)
 
 
 def first_change(asked: Asked, replacement: Replacement) -> int:

@@ -46,7 +46,8 @@ def draw_menu(bench: Bench, state: PageState) -> html.Node:
 
 def _option(entry: ModelEntry, bench: Bench, chosen: str) -> html.Node:
     info = bench.status(entry.name).info
-    text = f"{entry.name} · {sizes(info) if info else entry.about}"
+    told = (entry.name, sizes(info) if info else entry.about, entry.licence)
+    text = " · ".join(part for part in told if part)
     return html.Option(text, value=entry.name, selected=entry.name == chosen)
 
 
@@ -79,7 +80,12 @@ def draw_badge(info: ModelInfo) -> Any:
         return None
     told = "\n".join(f"{check.claim}: off by {check.error:.1g}" for check in info.checks)
     title = f"Tested when the model was loaded (relative differences):\n{told}"
-    return html.Span("✓ self-test", className="chip ok", title=title, id="self-test")
+    lacking = [each for each in info.capabilities if each.reason]
+    if lacking:
+        reasons = "\n".join(f"{each.name}: {each.reason}" for each in lacking)
+        title = f"{title}\n\nNot measured in this model:\n{reasons}"
+    without = f" (no {', '.join(each.name for each in lacking)})" if lacking else ""
+    return html.Span(f"✓ self-test{without}", className="chip ok", title=title, id="self-test")
 
 
 def facts(info: ModelInfo) -> str:
@@ -89,7 +95,7 @@ def facts(info: ModelInfo) -> str:
         f"{info.architecture}, {info.dtype} on {info.device}; d_model {info.d_model}, "
         f"d_head {info.d_head}, {info.key_value_heads} key/value heads, vocabulary "
         f"{info.vocabulary}, context {info.context} tokens, beginning of text {bos}; "
-        f"loaded in {info.seconds:.1f} s"
+        f"loaded in {info.seconds:.1f} s" + "".join(f"; {note}" for note in info.notes)
     )
 
 

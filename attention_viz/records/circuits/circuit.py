@@ -90,7 +90,8 @@ class CutRequest:
     @property
     def label(self) -> str:
         kind = "" if self.with_mlps else ", heads only"
-        return f"{self.edges} edges, {self.way.value}{kind}; scores: {self.attribution.label}"
+        size = f"{'top' if self.way.ranking else 'at most'} {self.edges} edges"
+        return f"{size}, {self.way.value}{kind}; scores: {self.attribution.label}"
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,8 @@ class Circuit:
     ablated: float | None  # with all the circuit's heads ablated, logits; None: not measured
     nodes: tuple[CircuitNode, ...]
     edges: tuple[CircuitEdge, ...]
-    contributions: tuple[Contribution, ...]  # all components, summing to `baseline`; () of families
+    # All components, summing to `baseline` (before a soft cap, where there is one); () of families
+    contributions: tuple[Contribution, ...]
     patched_with: str  # what the writers' results were replaced by
     evaluations: int
     seconds: float
@@ -176,6 +178,8 @@ class Circuit:
     alone: float | None = None
     none: float | None = None
     about: Question | None = None  # whose roles its heads have: the question, or the first pair
+    is_capped: bool = False  # contributions are of logits before the family's soft cap
+    is_plain: bool = True  # readers and writers as TransformerLens hooks them
 
     def with_roles(self, found: HeadRoles | None) -> "Circuit":
         """The same circuit, its heads with their roles; as it is where none were measured."""
@@ -184,6 +188,11 @@ class Circuit:
         roles = {each.head: each for each in found.roles}
         nodes = (replace(n, role=roles.get(n.head)) if n.head else n for n in self.nodes)
         return replace(self, nodes=tuple(nodes))
+
+    @property
+    def contributed_to(self) -> str:
+        """What direct contributions sum to."""
+        return "the logit difference" + (" before the soft cap" if self.is_capped else "")
 
     @property
     def sense(self) -> Sense:

@@ -6,7 +6,7 @@ from attention_viz.exports import tables
 from attention_viz.panels.frame.prompt import COUNTERFACTUAL, PROMPT
 from attention_viz.panels.kit import html
 from attention_viz.panels.kit.acts import Act, Outcome, act_button, pick_button
-from attention_viz.panels.kit.common import ask, empty, explain, head_chip, number
+from attention_viz.panels.kit.common import about_seconds, ask, empty, explain, head_chip, number
 from attention_viz.panels.kit.controls import menu, number_box, shown_if
 from attention_viz.panels.kit.parts import Part, place
 from attention_viz.panels.kit.results import ending, find, progress, submit
@@ -16,7 +16,6 @@ from attention_viz.panels.views.ablation.requests import (
     family_search_request,
     look_request,
 )
-from attention_viz.panels.views.ablation.study import duration
 from attention_viz.panels.views.circuit import pair_file
 from attention_viz.panels.views.circuit.upload import file_button
 from attention_viz.records.bench import Bench
@@ -196,7 +195,7 @@ def show_found(bench: Bench, state: PageState) -> Any:
 
 def _estimate(bench: Bench, request: FamilySearchRequest) -> html.Node:
     estimate = ask(bench, FamilyEstimateRequest(request))
-    took = f"at most {estimate.evaluations:,} runs of one pair, {duration(estimate.seconds)}"
+    took = f"at most {estimate.evaluations:,} runs of one pair, {about_seconds(estimate.seconds)}"
     return html.P(f"Find heads over the family: {took}.", className="note")
 
 

@@ -60,7 +60,7 @@ def _agreement_request(state: PageState) -> AgreementRequest:
 
 def family_pairs(state: PageState) -> PairsRequest:
     """The pairs that a set is looked at over. Raises BadInput where their file is missing."""
-    plain = Question(state.model, "", bos=state.bos)
+    plain = Question(state.model, "", bos=state.bos, chat=state.chat)
     if state.ablation.family != GIVEN:
         chosen = state.ablation
         return PairsRequest(plain, family=chosen.family, count=chosen.pair_count)
