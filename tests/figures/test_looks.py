@@ -150,6 +150,6 @@ def test_a_strip_has_a_column_for_every_pair_and_outlines_those_that_flip():
     assert (spec["scale"]["low"], spec["scale"]["high"]) == (-3, 3)
     lines = {line["name"]: line["texts"] for line in spec["hover"]}
     words = spec["words"]
-    assert [words[place] for place in lines["top-1"][1]] == ["␣John", "␣Mary", "␣gave"]
+    assert [words[place] for place in lines["top-1"][1]] == ["␣John", "␣Mary", "␣store"]
     apart = [words[place] for place in lines[""][0]]
     assert apart == ["", "", "not answered right by the clean model"]
