@@ -30,7 +30,7 @@ def test_a_set_is_measured_over_a_family_and_a_pair_opened(person, site):
         told = [each[name] for each in asked["pairs"]]
         assert person.values("#look-family")[row] == pytest.approx(told, abs=1e-3)
 
-    person.unfolds("Table")
+    person.clicks("#look-fold > summary")
     person.until(lambda: person.is_shown("[data-act='open-pair']"), "buttons that open a pair")
     person.clicks("tbody tr:nth-child(3) [data-act='open-pair']")
     pair = asked["pairs"][2]["pair"]
