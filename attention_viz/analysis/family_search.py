@@ -103,8 +103,8 @@ def _split(indices: Sequence[int], request: FamilySearchRequest) -> tuple[list[i
     drawn = list(indices)
     Random(request.seed).shuffle(drawn)
     held = round(request.hold_out * len(drawn))
-    if request.hold_out > 0 and len(drawn) > 1:
-        held = min(max(held, 1), len(drawn) - 1)
+    least = 1 if request.hold_out > 0 else 0
+    held = min(max(held, least), len(drawn) - 1)
     return drawn[held:], sorted(drawn[:held])
 
 
