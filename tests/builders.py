@@ -422,7 +422,7 @@ def cut_of(
     tokens = tokens_of()
     answer, distractor = tokens.items[2], tokens.items[4]
     used = {end for edge in drawn for end in (edge.source, edge.target)}
-    nodes = [_node_of(name) for name in graph.writers if name in used]
+    nodes = [node_of(name) for name in graph.writers if name in used]
     nodes.append(CircuitNode(OUTPUT, "output", f"{answer.shown} − {distractor.shown}"))
     return Circuit(
         request=CutRequest(attribution_request_of(), edges=edges, exact_top=exact),
@@ -442,7 +442,7 @@ def cut_of(
     )
 
 
-def _node_of(name: str) -> CircuitNode:
+def node_of(name: str) -> CircuitNode:
     if name == INPUT:
         return CircuitNode(INPUT, "input", "input")
     if name.endswith("MLP"):

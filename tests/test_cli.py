@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from attention_viz.cli import main, make_parser
+from attention_viz.cli import MEASURING, main, make_parser
 from attention_viz.commands import options, serve
 from attention_viz.commands.command import table
 from attention_viz.exports.records import record_json
@@ -556,10 +556,17 @@ def test_ctrl_c_is_130(run):
     assert run("sweep", "--prompt", MARY, make_workbench=interrupt) == (130, "", "")
 
 
-@pytest.mark.parametrize("argv", [["--help"], ["sweep", "--help"], ["serve", "--help"]])
+@pytest.mark.parametrize(
+    "argv",
+    [["--help"], *([name, "--help"] for name in ["serve", *(c.name for c in MEASURING)])],
+)
 def test_help_is_on_stdout(run, argv):
     code, out, err = run(*argv)
     assert (code, err) == (0, "") and "usage" in out
+
+
+def test_a_percent_sign_in_help_is_one(run):
+    assert "20 %" in " ".join(run("search", "--help")[1].split())
 
 
 # Serving

@@ -8,9 +8,12 @@ from dataclasses import asdict, astuple
 
 import networkx as nx
 import pytest
+from PIL import Image
 
-from attention_viz.cli import main
+from attention_viz.cli import main, make_parser
 from attention_viz.commands import circuit_options
+from attention_viz.commands.circuit import _finish
+from attention_viz.commands.circuit_output import MeasuredCircuit
 from attention_viz.exports.circuit import SUFFIXES
 from attention_viz.records.circuits import pair_file
 from attention_viz.records.circuits.attribution import AttributionRequest
@@ -21,6 +24,7 @@ from attention_viz.records.circuits.mib import SHARES
 from attention_viz.records.page import PageState
 from attention_viz.workbench import Workbench
 from tests.analysis.pairs_for_tests import RANDOM_PAIRS
+from tests.deep import deep_cut_of
 from tests.models_for_tests import save_random_model
 
 MARY = "When Mary and John went to the store, John gave a drink to"
@@ -533,3 +537,42 @@ def test_a_file_without_a_usable_pair(run, tmp_path):
     code, out, err = run("--pairs-file", file)
     assert (code, out) == (2, "") and err.count("\n") == 1
     assert "None of the 1 pairs" in err
+
+
+# Pictures
+
+
+def test_pictures_have_the_size_asked_for(run, tmp_path):
+    file = tmp_path / "circuit.png"
+    code, _, err = run(*OWN, "--edges", 8, "--width", 640, "--height", 480, "--out", file)
+    assert (code, err) == (0, "") and Image.open(file).size == (640, 480)
+
+
+def test_deep_circuits_are_drawn_folded_or_not(tmp_path):
+    """As measured of 30 layers; the data always have every MLP."""
+    deep = deep_cut_of(60)
+
+    def content(*options):
+        file = tmp_path / "circuit.svg"
+        args = make_parser().parse_args(["circuit", *map(str, OWN), "--out", str(file), *options])
+        found = MeasuredCircuit(deep, "here", 64)
+        _finish(found, args)
+        return file.read_text(encoding="utf-8")
+
+    mlps = [node.label for node in deep.nodes if node.kind == "mlp"]
+    assert "MLPs" in content() and not all(f">{label}<" in content() for label in mlps)
+    assert all(f">{label}<" in content("--unfold") for label in mlps)
+
+
+@pytest.mark.parametrize(
+    "options", [("--width", 640), ("--height", 480), ("--unfold",)], ids=lambda given: given[0]
+)
+def test_what_is_of_pictures_needs_one(run, tmp_path, options):
+    code, out, err = run(*OWN, *options, "--out", tmp_path / "circuit.json")
+    assert (code, out) == (2, "") and options[0] in err and "picture" in err
+
+
+@pytest.mark.parametrize("size", [5, 20_000])
+def test_sizes_no_picture_can_have_are_refused_before_measuring(run, tmp_path, size):
+    code, out, err = run(*OWN, "--width", size, "--out", tmp_path / "circuit.svg")
+    assert (code, out) == (2, "") and f"--width {size}" in err and err.count("\n") == 1

@@ -22,6 +22,7 @@ from attention_viz.records.circuits.attribution import (
 )
 from attention_viz.records.circuits.circuit import CircuitRequest, Cut, CutRequest, EdgesRequest
 from attention_viz.records.circuits.circuit_file import ImportedCircuit
+from attention_viz.records.circuits.circuit_view import CircuitView
 from attention_viz.records.circuits.faithfulness import CurveRequest, FaithfulnessRequest
 from attention_viz.records.circuits.fit import fit_edges
 from attention_viz.records.circuits.graph import Graph
@@ -39,6 +40,7 @@ def _ask(asker: Asker, args: Namespace) -> MeasuredCircuit:
     way = circuit_options.settle(args, imported)
     for file in args.out:
         circuit_options.check_file(Path(file))
+    circuit_options.check_picture(args)
     found = _WAYS[way](asker, args, imported)
     return found if args.no_roles else _with_roles(asker, found)
 
@@ -197,7 +199,7 @@ def _told(asker: Asker, pairs: _Pairs, what: str) -> _Pairs:
 def _finish(found: MeasuredCircuit, args: Namespace) -> None:
     for file in args.out:
         path = Path(file)
-        data = _file_content(found, circuit_options.check_file(path))
+        data = _file_content(found, circuit_options.check_file(path), args)
         try:
             path.write_bytes(data)
         except OSError as error:
@@ -207,9 +209,10 @@ def _finish(found: MeasuredCircuit, args: Namespace) -> None:
             ) from error
 
 
-def _file_content(found: MeasuredCircuit, suffix: str) -> bytes:
+def _file_content(found: MeasuredCircuit, suffix: str, args: Namespace) -> bytes:
     # Not above: these bring matplotlib along.
     from attention_viz.exports.circuit import export_circuit
+    from attention_viz.exports.picture_size import PictureSize
     from attention_viz.exports.script import script_of
 
     proof = found.faithfulness
@@ -223,6 +226,8 @@ def _file_content(found: MeasuredCircuit, suffix: str) -> bytes:
         graph=found.circuit.graph,
         attribution=found.attribution,
         d_model=found.d_model,
+        view=CircuitView(folds=not args.unfold),
+        size=PictureSize(args.width, args.height),
     )
 
 

@@ -21,6 +21,7 @@ from attention_viz.records.circuits.attribution import (
 )
 from attention_viz.records.circuits.circuit import Cut
 from attention_viz.records.circuits.circuit_file import ImportedCircuit, parse_circuit
+from attention_viz.records.circuits.circuit_view import PICTURE_SIDE
 from attention_viz.records.circuits.mib import Ranking
 from attention_viz.records.circuits.replacing import InputPart, MeanOver
 from attention_viz.records.errors import BadInput
@@ -30,6 +31,7 @@ from attention_viz.records.page.circuit import CircuitState
 # Of the exports (whose module is not imported for it: it brings matplotlib along), and a script.
 SUFFIXES = ("png", "svg", "pdf", "graphml", "gexf", "dot", "json", "eapig.json", "csv")
 SUFFIXES += ("nodes.csv", "py")
+_PICTURES = (".png", ".svg", ".pdf")
 
 PARENTS: tuple[Callable[[], ArgumentParser], ...] = (
     partial(options.question, needs_prompt=False),
@@ -86,6 +88,7 @@ def add_options(parser: ArgumentParser) -> None:
         help=f"also write it, by suffix: {', '.join(SUFFIXES)} (py: a script of plain "
         "TransformerLens calls that recomputes it); several allowed",
     )
+    _add_picture(parser.add_argument_group("pictures (png, svg, pdf)"))
     parser.set_defaults(**dict.fromkeys(_DEFAULTS))
 
 
@@ -198,6 +201,34 @@ def _add_proof(group: Any) -> None:
     group.add_argument(
         "--no-roles", action="store_true", help="don't measure the roles of its heads"
     )
+
+
+def _add_picture(group: Any) -> None:
+    for side in ("width", "height"):
+        group.add_argument(
+            f"--{side}",
+            type=options.count,
+            metavar="PX",
+            help=f"{side} of the picture, at 96 px an inch (default: as it comes)",
+        )
+    group.add_argument(
+        "--unfold",
+        action="store_true",
+        help="draw every MLP by itself; else a deep circuit's chains of MLPs are drawn as stacks, "
+        "their edges added up",
+    )
+
+
+def check_picture(args: Namespace) -> None:
+    """Sizes and folding are of pictures. Raises BadInput before anything is measured."""
+    given = [name for name in ("width", "height", "unfold") if _is_given(args, name)]
+    if given and not any(Path(file).suffix.lower() in _PICTURES for file in args.out):
+        _refuse(args, given, "is of a picture", "Write one with --out circuit.svg")
+    least, most = PICTURE_SIDE
+    for name in ("width", "height"):
+        px = getattr(args, name)
+        if px is not None and not least <= px <= most:
+            raise BadInput(f"--{name} {px} is no size of a picture.", f"Ask for {least} to {most}.")
 
 
 def _values(kinds: Iterable) -> list[str]:

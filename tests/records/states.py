@@ -45,6 +45,10 @@ WORKED_ON = (
         pinned=(("L2H3", 1.0, 2.0),),
         shape="page",
         groups=(("readers", ("L2H3", "L3H1")),),
+        folds=False,
+        opened=("L1MLP", "L2MLP"),
+        width=1200,
+        height=900,
         exact=("L0H1->L2H3.K",),
         given_edges=("input->L0H1.V",),
     )

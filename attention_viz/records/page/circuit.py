@@ -6,7 +6,12 @@ from typing import Any
 from attention_viz.records.ablation import AblationKind
 from attention_viz.records.circuits.attribution import EDGE_ABLATIONS, Method, Points
 from attention_viz.records.circuits.circuit import Cut
-from attention_viz.records.circuits.circuit_view import LAYOUTS, SHAPES, CircuitView
+from attention_viz.records.circuits.circuit_view import (
+    LAYOUTS,
+    PICTURE_SIDE,
+    SHAPES,
+    CircuitView,
+)
 from attention_viz.records.circuits.edge import EdgeId
 from attention_viz.records.circuits.families import FAMILIES
 from attention_viz.records.circuits.pairs import MOST_PAIRS
@@ -69,12 +74,17 @@ class CircuitState(ViewState):
     hidden: tuple[str, ...] = texts()  # nodes
     names: tuple[tuple[str, str], ...] = rows(lambda pair: are(pair, str, 2))  # node, its new name
     groups: tuple[tuple[str, tuple[str, ...]], ...] = rows(_is_group)  # name, nodes
+    folds: bool = flag(True)  # chains of MLPs of a deep circuit, to stacks
+    opened: tuple[str, ...] = texts()  # MLPs taken out of their stacks
+    # px of an exported picture; None: as it comes
+    width: int | None = whole(None, *PICTURE_SIDE, or_none=True)
+    height: int | None = whole(None, *PICTURE_SIDE, or_none=True)
 
     @property
     def drawing(self) -> CircuitView:
         """What was done to the drawing."""
         done = (self.arranged, self.pinned, self.hidden, self.names, self.groups)
-        return CircuitView(*done, self.shape)
+        return CircuitView(*done, self.shape, self.folds, self.opened)
 
     @property
     def replacing(self) -> Replacing:
@@ -87,8 +97,8 @@ class CircuitState(ViewState):
         return self.source != "heads" and self.pairs != ""
 
     def without_drawing(self) -> "CircuitState":
-        """Nothing pinned, hidden, named or grouped."""
-        return self.change(pinned=(), shape="", hidden=(), names=(), groups=())
+        """Nothing pinned, hidden, named, grouped or opened."""
+        return self.change(pinned=(), shape="", hidden=(), names=(), groups=(), opened=())
 
     def when_prompt_changes(self) -> "CircuitState":
         """Nodes and edges of one prompt's circuit mean nothing in another's."""
