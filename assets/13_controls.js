@@ -14,10 +14,12 @@
     if (control.dataset.values) return steps(control)[Number(control.value)];
     const isNumber = "number" in control.dataset;
     if (!isNumber) return control.value;
-    const value = control.value === "" ? NaN : Number(control.value);
+    const empty = "optional" in control.dataset ? null : NaN;
+    const value = control.value === "" ? empty : Number(control.value);
     return control.validity && !control.validity.valid ? NaN : value;
   };
   const write = (control, value) => {
+    if (value === null && "optional" in control.dataset) value = "";
     if (control.dataset.values) value = nearest(steps(control), value);
     if (control.type === "radio") control.checked = control.value === String(value);
     else if (control.type === "checkbox") control.checked = Boolean(value);

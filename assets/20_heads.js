@@ -108,14 +108,20 @@
 
   function neighbour(cell, key) {
     const [layer, head] = numbers(cell.dataset.head);
-    const row = cell.parentElement.querySelectorAll(`[data-head^="L${layer}H"]`);
+    const grid = cell.parentElement;
+    const lies = grid.classList.contains("lies"); // a column per layer
+    const inLine = lies ? `[data-head$="H${head}"]` : `[data-head^="L${layer}H"]`;
+    const last = grid.querySelectorAll(inLine).length - 1;
+    // Steps along the line that the cell stands in, and to the next one
+    const along = (step) => (lies ? [layer + step, head] : [layer, head + step]);
+    const across = (step) => (lies ? [layer, head + step] : [layer + step, head]);
     const target = {
-      ArrowLeft: [layer, head - 1],
-      ArrowRight: [layer, head + 1],
-      ArrowUp: [layer + 1, head],
-      ArrowDown: [layer - 1, head],
-      Home: [layer, 0],
-      End: [layer, row.length - 1],
+      ArrowLeft: along(-1),
+      ArrowRight: along(1),
+      ArrowUp: across(1),
+      ArrowDown: across(-1),
+      Home: lies ? [0, head] : [layer, 0],
+      End: lies ? [last, head] : [layer, last],
     }[key];
     return target && cell.parentElement.querySelector(`[data-head="L${target[0]}H${target[1]}"]`);
   }

@@ -13,12 +13,13 @@
   const FARTHEST = 20000; // px that a node may be from the middle
   const WHAT = {
     pinned: "pinned nodes", hidden: "hidden nodes", names: "names", groups: "groups",
+    opened: "opened MLPs",
   };
   const graph = () => av.graphs?.of(document.getElementById(GRAPH));
   const view = () => graph()?.cy;
   const box = () => document.getElementById(GRAPH)?.closest(".graph-box") || document;
   const state = () => ({
-    pinned: [], hidden: [], names: [], groups: [], ...(av.page?.circuit || {}),
+    pinned: [], hidden: [], names: [], groups: [], folds: true, opened: [], ...(av.page?.circuit || {}),
   });
 
   // What is done to nodes [{id, x, y}]: from the page's fields, those that change
@@ -47,6 +48,7 @@
     while (taken.has(`group ${number}`)) number += 1;
     return `group ${number}`;
   };
+  const isFolded = ({ folds, opened }) => folds && opened.length === 0;
   const round = (at) => Math.round(at * 10) / 10;
   const drag = (page, nodes) => {
     const isNear = ({ x, y }) => Math.abs(x) <= FARTHEST && Math.abs(y) <= FARTHEST;
@@ -103,12 +105,22 @@
         !ids.has(`group:${number}`) && !members.some((id) => ids.has(id));
       return { groups: page.groups.filter(isKept) };
     },
-    reset: () => ({ pinned: [], hidden: [], names: [], groups: [] }),
+    // Stacks of MLPs: those of the selected ones, all at once, and back into their stacks
+    open(page, nodes) {
+      const members = nodes.flatMap(({ members }) => members || []);
+      return { opened: [...new Set([...page.opened, ...members])] };
+    },
+    close(page, nodes) {
+      const chains = new Set(nodes.flatMap(({ chain }) => chain || []));
+      return { opened: page.opened.filter((id) => !chains.has(id)) };
+    },
+    fold: (page) => ({ folds: !isFolded(page), opened: [] }),
+    reset: () => ({ pinned: [], hidden: [], names: [], groups: [], opened: [] }),
   };
   const redraw = (page, what, nodes, name = "") => {
     const changes = acts[what](page, nodes, name.trim().slice(0, LONGEST));
     for (const [field, value] of Object.entries(changes)) {
-      if (value.length <= MOST) continue;
+      if (!(value.length > MOST)) continue;
       throw new Refused(
         `A page keeps at most ${MOST} ${WHAT[field]}, not ${value.length}.`,
         "Press Reset drawing, or take fewer.");
@@ -120,7 +132,8 @@
     return changes;
   };
 
-  const placesOf = (nodes) => nodes.map((node) => ({ id: node.id(), ...node.position() }));
+  const placesOf = (nodes) => nodes.map((node) => (
+    { id: node.id(), members: node.data("members"), chain: node.data("chain"), ...node.position() }));
   const doIt = (what, nodes, name) => {
     const page = state();
     try {
@@ -221,7 +234,9 @@
     const cy = view();
     if (!cy || key.ctrlKey || key.metaKey || key.altKey) return false;
     const name = key.key.length === 1 ? key.key.toLowerCase() : key.key;
+    const isStack = Boolean(chosenIn(cy)?.data("members"));
     if (STEPS[name]) move(cy, STEPS[name], key.shiftKey);
+    else if (name === "o") act(isStack ? "open" : "close");
     else if (name === "h" || name === "p") act({ h: "hide", p: "pin" }[name]);
     else if (name === "Enter") {
       const node = chosenIn(cy);
@@ -258,7 +273,8 @@
 
   const offer = () => {
     const cy = view();
-    const { pinned, hidden, names, groups } = state();
+    const page = state();
+    const { pinned, hidden, names, groups } = page;
     const nodes = cy ? cy.nodes(":selected").map((node) => node.data()) : [];
     const inside = nodes.filter(({ kind }) => kind !== "group");
     const none = nodes.length === 0;
@@ -268,13 +284,20 @@
       inside.some((node) => groups.some(([, members]) => members.includes(node.id)));
     const says = none ? "no node selected"
       : nodes.length === 1 ? nodes[0].name || nodes[0].label : `${nodes.length} nodes`;
-    const isPlain = pinned.length + hidden.length + names.length + groups.length === 0;
+    const isPlain =
+      pinned.length + hidden.length + names.length + groups.length + page.opened.length === 0;
+    const isOpened = inside.length > 0 && inside.every(({ chain }) => chain);
     const offers = {
       pin: { disabled: none, text: isPinned ? "Unpin" : "Pin" },
       hide: { disabled: none },
       rename: { disabled: nodes.length !== 1 },
       group: { disabled: inside.length < 2, hidden: isGrouped },
       ungroup: { hidden: !isGrouped },
+      close: { hidden: !isOpened },
+      fold: {
+        hidden: !graph()?.spec?.view?.folds,
+        text: isFolded(page) ? "Unfold MLPs" : "Fold MLPs",
+      },
       show: { hidden: hidden.length === 0, text: `Show ${hidden.length} hidden` },
       reset: { hidden: isPlain },
     };
@@ -311,7 +334,8 @@
       cy.on("dragfree", "node", dragged);
       cy.on("tap", "node", ({ target }) => {
         stand(target);
-        if (!target.isParent()) choose({ id: target.id() });
+        if (target.data("members")) doIt("open", placesOf(target));
+        else if (!target.isParent()) choose({ id: target.id() });
       });
       cy.on("tap", "edge", ({ target }) => choose(edgePart(target)));
       cy.on("select unselect", "node", offerSoon);

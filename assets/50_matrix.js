@@ -11,6 +11,7 @@
   const NAME_ROOM = 118; // px, at most
   const MONO = 'ui-monospace, "DejaVu Sans Mono", monospace';
   const SCROLLBAR = 12; // px
+  const LEAST_HIGH = 13; // px: rows of text are no lower, what doesn't fit then scrolls
   const LEAST_TEXT = 22; // px wide: narrower cells have no text
   const SIZES = [11, 10, 9, 8.5]; // px of the text in a cell, the first at which it fits
   const PAGE = 10; // cells that Page Up and Page Down go
@@ -238,7 +239,7 @@
         if (width < cells.least) width = cells.scrolling;
         height = width = Math.min(width, cells.most);
       } else {
-        height = clamp(Math.floor(high / rows.length), Math.min(18, height), height);
+        height = clamp(Math.floor(high / rows.length), Math.min(LEAST_HIGH, height), height);
         if (rows.length * height > high) width = Math.floor((wide - SCROLLBAR) / columns.length);
         width = width < cells.least ? cells.scrolling : Math.min(width, cells.most);
       }

@@ -49,8 +49,8 @@ MakeWorkbench = Callable[..., Bench]
 def main(argv: Sequence[str] | None = None, make_workbench: MakeWorkbench = Workbench) -> int:
     """Run one command and return its exit code.
 
-    `make_workbench(catalogue, device, threads, memory=…)` is an argument for tests, which share
-    models.
+    `make_workbench(catalogue, device, threads, memory=…, padding=…)` is an argument for tests,
+    which share models.
     """
     given = list(sys.argv[1:] if argv is None else argv)
     try:
@@ -131,7 +131,11 @@ def _with_command(argv: list[str]) -> list[str]:
 def _measure(command: Command, args: argparse.Namespace, make_workbench: MakeWorkbench) -> int:
     catalogue = Catalogue.standard([args.model])
     workbench = make_workbench(
-        catalogue, args.device, args.threads, memory=options.in_bytes(args.memory)
+        catalogue,
+        args.device,
+        args.threads,
+        memory=options.in_bytes(args.memory),
+        padding=args.padding,
     )
     # Whatever a library prints must not end up between a program and our JSON.
     with contextlib.redirect_stdout(sys.stderr), _progress() as show:

@@ -100,8 +100,10 @@ class Workbench:
     """Loads models, answers requests, remembers the answers.
 
     Parameters: `registry` maps a request type to a function, or to "module:function"; `loader`
-    is `f(entry, *, device, threads, memory, report) -> model`. Both are arguments for tests' sake.
-    `memory`: bytes a batch of runs may take; None: half of what is free.
+    is `f(entry, *, device, threads, memory, padding, report) -> model`. Both are arguments for
+    tests' sake.
+    `memory`: bytes a batch of runs may take; None: half of what is free. `padding`: "keep" counts
+    rows of the unembedding that no token has in the softmax.
     """
 
     def __init__(
@@ -114,9 +116,15 @@ class Workbench:
         registry: Mapping[type, str | Measure] = REGISTRY,
         loader: Callable[..., Any] | None = None,
         memory: int | None = None,
+        padding: str = "drop",
     ):
         self.catalogue = catalogue
-        self._settings = {"device": device, "threads": threads, "memory": memory}
+        self._settings = {
+            "device": device,
+            "threads": threads,
+            "memory": memory,
+            "padding": padding,
+        }
         self._registry = registry
         self._loader = loader
         self._lock = DeviceLock()

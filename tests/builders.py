@@ -36,6 +36,14 @@ from attention_viz.records.circuits.faithfulness import (
     RandomCircuits,
 )
 from attention_viz.records.circuits.graph import Graph
+from attention_viz.records.circuits.mib import SHARES as MIB_SHARES
+from attention_viz.records.circuits.mib import (
+    MibAreas,
+    MibCurve,
+    MibPoint,
+    MibRequest,
+    Ranking,
+)
 from attention_viz.records.circuits.pairs import PairsRequest
 from attention_viz.records.circuits.roles import HeadRole, HeadRoles, Role, RolesRequest
 from attention_viz.records.ids import HeadId, parse_heads
@@ -414,7 +422,7 @@ def cut_of(
     tokens = tokens_of()
     answer, distractor = tokens.items[2], tokens.items[4]
     used = {end for edge in drawn for end in (edge.source, edge.target)}
-    nodes = [_node_of(name) for name in graph.writers if name in used]
+    nodes = [node_of(name) for name in graph.writers if name in used]
     nodes.append(CircuitNode(OUTPUT, "output", f"{answer.shown} − {distractor.shown}"))
     return Circuit(
         request=CutRequest(attribution_request_of(), edges=edges, exact_top=exact),
@@ -434,7 +442,7 @@ def cut_of(
     )
 
 
-def _node_of(name: str) -> CircuitNode:
+def node_of(name: str) -> CircuitNode:
     if name == INPUT:
         return CircuitNode(INPUT, "input", "input")
     if name.endswith("MLP"):
@@ -474,6 +482,28 @@ def curve_of(total: int = 1000) -> Curve:
         total=total,
         seconds=3.1,
     )
+
+
+def mib_of(total: int = 2000) -> MibCurve:
+    """Both rankings; the smallest circuits are empty."""
+    values = {
+        Ranking.SIGNED: (0.0, 0.0, 0.1, 0.4, 0.7, 1.0, 1.1, 1.2, 1.1, 1.0),
+        Ranking.ABSOLUTE: (0.0, 0.0, 0.1, 0.3, 0.5, 0.8, 0.9, 0.9, 1.0, 1.0),
+    }
+    signed, absolute = (
+        MibAreas(
+            ranking,
+            tuple(
+                MibPoint(share, int(share * total), int(share * total * (value > 0)), value, value)
+                for share, value in zip(MIB_SHARES, values[ranking], strict=True)
+            ),
+            cpr,
+            0.08,
+        )
+        for ranking, cpr in ((Ranking.SIGNED, 1.06), (Ranking.ABSOLUTE, 0.25))
+    )
+    request = MibRequest(attribution_request_of())
+    return MibCurve(request, signed, absolute, 4.0, 1.0, 20, total, "resample", 2.5)
 
 
 def proof_of() -> FaithfulnessResult:

@@ -17,6 +17,7 @@ from attention_viz.cli import main, make_parser
 from attention_viz.commands import options, serve
 from attention_viz.commands.command import table
 from attention_viz.exports.records import record_json
+from attention_viz.models.catalogue import Catalogue
 from attention_viz.records.ablation import SETTINGS, Ablation, AblationKind
 from attention_viz.records.circuits.families import FAMILIES
 from attention_viz.records.errors import BadInput
@@ -185,11 +186,11 @@ def test_search_for_divergence(ask):
     assert isinstance(found["flipped"], bool) and isinstance(found["minimal"], bool)
 
 
-@pytest.mark.parametrize("strategy", ["greedy", "pairs", "beam", "exhaustive"])
+@pytest.mark.parametrize("strategy", ["guided", "greedy", "pairs", "beam", "exhaustive"])
 def test_search_strategies(ask, strategy):
     found = ask("search", "--flip-to", " John", "--strategy", strategy, "--max-heads", 3)
     assert found["strategy"] == strategy
-    assert found["smallest"] in ((True,) if strategy == "exhaustive" else (None, False))
+    assert found["smallest"] in ((True,) if strategy == "exhaustive" else (None, False, True))
     for heads in found["alternatives"]:
         flipped = ask("ablate", "--heads", ",".join(heads))
         assert flipped["ablated"]["top"][0]["token"] == " John"
@@ -333,7 +334,8 @@ def test_models_are_tested(run, tmp_path):
     found = {model["name"]: model for model in json.loads(out)["models"]}
     assert code == 2
     passed = [model for model in found.values() if model.get("passed")]
-    assert len(passed) == 2  # the embedded one and the folder
+    here = [entry.name for entry in Catalogue.standard().entries if entry.is_local]
+    assert [model["name"] for model in passed] == [*here, "llama"]
     for model in passed:
         claims = {check["claim"]: check["error"] for check in model["checks"]}
         assert claims["scale 1 is the clean run"] < 1e-3 and len(claims) == 11
@@ -354,7 +356,8 @@ def test_models(run, tmp_path):
     assert (code, err) == (0, "")
     assert found["default"] == "embedded"
     names = [model["name"] for model in found["models"]]
-    assert names == ["embedded", "gpt2", "gpt2-2", "some/name"]
+    offered = [entry.name for entry in Catalogue.standard().entries]
+    assert names == [*offered, "gpt2-2", "some/name"] and offered[0] == "embedded"
     code, out, _ = run("models")
     assert code == 0 and "embedded" in out
 

@@ -4,22 +4,27 @@ import csv
 import io
 import json
 import xml.etree.ElementTree as ET
-from dataclasses import astuple
+from dataclasses import asdict, astuple
 
 import networkx as nx
 import pytest
+from PIL import Image
 
-from attention_viz.cli import main
+from attention_viz.cli import main, make_parser
 from attention_viz.commands import circuit_options
+from attention_viz.commands.circuit import _finish
+from attention_viz.commands.circuit_output import MeasuredCircuit
 from attention_viz.exports.circuit import SUFFIXES
 from attention_viz.records.circuits import pair_file
 from attention_viz.records.circuits.attribution import AttributionRequest
 from attention_viz.records.circuits.circuit import CutRequest
 from attention_viz.records.circuits.circuit_file import parse_circuit
 from attention_viz.records.circuits.faithfulness import CurveRequest, FaithfulnessRequest
+from attention_viz.records.circuits.mib import SHARES
 from attention_viz.records.page import PageState
 from attention_viz.workbench import Workbench
 from tests.analysis.pairs_for_tests import RANDOM_PAIRS
+from tests.deep import deep_cut_of
 from tests.models_for_tests import save_random_model
 
 MARY = "When Mary and John went to the store, John gave a drink to"
@@ -97,6 +102,17 @@ def test_the_circuit_joins_its_nodes(ask):
         assert edge["exact"] is False and edge["estimate"] == edge["score"]
 
 
+def test_roles_can_be_left_out(ask):
+    """Nothing else is changed by that."""
+    found, bare = ask(*FAMILY, "--edges", 12), ask(*FAMILY, "--edges", 12, "--no-roles")
+    assert all(node["role"] is None for node in bare["nodes"])
+    for node in (*found["nodes"], *bare["nodes"]):
+        del node["role"]
+    for each in (found, bare):
+        del each["seconds"]
+    assert found == bare
+
+
 def test_faithfulness_is_the_share_of_the_difference(ask):
     found = ask(*FAMILY, "--edges", 12, "--random", 3)
     share = (found["metric"] - found["empty"]) / (found["full"] - found["empty"])
@@ -134,6 +150,33 @@ def test_curve(ask, workbench):
     assert workbench.cached(CurveRequest(cut, random_circuits=2)).cpr == found["cpr"]
 
 
+def test_mib_gives_its_own_areas_beside_ours(ask, workbench):
+    found = ask(*FAMILY, "--cut", "top", "--mib", "--curve", "--random", 0, "--edges", 40)
+    mib = found["mib"]
+    assert mib["total"] == TOTAL and mib["replaced"] == "resample"
+    areas = {}
+    for ranking in ("signed", "absolute"):
+        points = mib[ranking]["points"]
+        assert [point["wanted"] for point in points] == [int(s * TOTAL) for s in SHARES]
+        assert all(point["size"] <= point["wanted"] for point in points)
+        values = [point["faithfulness"] for point in points]
+        steps = zip(SHARES, SHARES[1:], values, values[1:], strict=False)
+        areas[ranking] = sum((b - a) * (left + right) / 2 for a, b, left, right in steps)
+        assert mib[ranking]["cpr"] == pytest.approx(areas[ranking])
+    assert areas["signed"] > areas["absolute"]
+    assert len(found["edges"]) <= 40
+    plain = ask(*FAMILY, "--curve", "--random", 0)
+    assert found["cpr"] == plain["cpr"] and plain["mib"] is None, "ours is that of our own cut"
+
+
+def test_prompts_and_answers_of_a_family_are_listed(ask, workbench):
+    found = ask(*FAMILY, "--edges", 5)
+    page = PageState().put("circuit", pairs=ABBA, pair_count=4).pairs_request
+    texts = [pair.text for pair in workbench.cached(page).pairs]
+    assert found["prompts"] == [asdict(text) for text in texts] and len(texts) == 4
+    assert all(each["answer"] in each["clean"] for each in found["prompts"])
+
+
 def test_own_pair(ask):
     found = ask(*OWN, "--edges", 10)
     assert found["tokens"][2] == " Mary" and found["position"] == 14
@@ -169,6 +212,18 @@ def test_exact_edges_keep_their_estimate(ask):
         (["--ablation", "zero", "--method", "exact"], {"method": "exact", "ablation": "zero"}),
         (["--method", "eap", "--direction", "denoise"], {"direction": "denoise"}),
         (["--cut", "top"], {"cut": "top"}),
+        (["--cut", "top", "--mib"], {"cut": "mib"}),
+        (["--mib", "absolute"], {"cut": "mib-absolute"}),
+        (["--ig-points", "left"], {"method": "eap-ig", "points": "left"}),
+        (["--ig-points", "mid"], {"points": "mid", "input_part": None, "mean_over": None}),
+        (
+            ["--ablation", "zero", "--input-part", "token"],
+            {
+                "input_part": "token",
+                "mean_over": None,
+                "replaced": "zero, position embeddings kept",
+            },
+        ),
     ],
     ids=lambda value: " ".join(map(str, value)) if isinstance(value, list) else "",
 )
@@ -316,6 +371,21 @@ def test_keys_and_values_that_heads_share(run, tmp_path):
     assert found["faithfulness"] == pytest.approx(saved["faithfulness"], abs=1e-4)
 
 
+def test_an_import_that_enters_one_head_of_several_is_said_to_be_widened(run, tmp_path):
+    folder, file = save_random_model("llama", tmp_path), tmp_path / "theirs.json"
+    edges = ["input->a0.h1<k>", "a0.h1->logits", "input->a0.h2<v>", "input->a0.h3<v>"]
+    named = {name: {"in_graph": True, "score": 1.0} for name in [*edges, "a0.h2->logits"]}
+    file.write_text(json.dumps({"cfg": {}, "nodes": {}, "edges": named}))
+    pairs = tmp_path / "pairs.csv"
+    with pairs.open("w", newline="") as lines:
+        csv.writer(lines).writerows([pair_file.COLUMNS, *map(astuple, RANDOM_PAIRS)])
+    own = ("--model", folder, "--device", "cpu", "--pairs-file", pairs, "--import", file)
+    code, out, _ = run(*own, "--json", make_workbench=Workbench)
+    assert code == 0 and json.loads(out)["widened"] == ["input->L0KV0.K"]
+    code, out, _ = run(*own, make_workbench=Workbench)
+    assert "1 edge is wider here than in the file" in out and "input->L0KV0.K" in out
+
+
 # Files that are written
 
 
@@ -377,7 +447,11 @@ def test_text_of_a_family(run):
 def test_text_of_one_pair_names_the_answer(run):
     code, out, _ = run(*OWN, "--edges", 8, "--ablation", "zero", "--heads-only")
     assert code == 0
-    for said in ("␣Mary − ␣John", "direct contribution", "(zero; MLPs' edges all stay)"):
+    for said in (
+        "␣Mary − ␣John",
+        "direct contribution",
+        "(zero, position embeddings too; MLPs' edges all stay)",
+    ):
         assert said in out
     assert "interval" not in out
 
@@ -413,6 +487,14 @@ BAD = {
         ["--prompt", MARY, "--heads", "L0H1", "--kind", "zero", "--ablation", "mean"],
         "--kind and --ablation",
     ),
+    "points of eap": ([*FAMILY, "--method", "eap", "--ig-points", "left"], "--ig-points"),
+    "MIB from the logits": ([*FAMILY, "--cut", "greedy", "--mib"], "--cut and --mib"),
+    "MIB without MLPs": ([*FAMILY, "--mib", "--heads-only"], "--heads-only"),
+    "MIB of heads": (["--prompt", MARY, "--heads", "L0H1", "--mib"], "--mib"),
+    "input of resample": ([*FAMILY, "--input-part", "token"], "--input-part"),
+    "mean of zero": ([*OWN, "--ablation", "zero", "--mean-over", "position"], "--mean-over"),
+    "mean of one prompt": ([*OWN, "--ablation", "mean", "--mean-over", "position"], "one prompt"),
+    "input of heads": (["--prompt", MARY, "--heads", "L0H1", "--input-part", "both"], "--input"),
     "no such pairs": (["--pairs-file", "no/such.csv"], "no/such.csv"),
     "no such circuit": ([*OWN, "--import", "no/such.json"], "no/such.json"),
     "unknown suffix": ([*FAMILY, "--out", "a.docx"], ".eapig.json"),
@@ -455,3 +537,42 @@ def test_a_file_without_a_usable_pair(run, tmp_path):
     code, out, err = run("--pairs-file", file)
     assert (code, out) == (2, "") and err.count("\n") == 1
     assert "None of the 1 pairs" in err
+
+
+# Pictures
+
+
+def test_pictures_have_the_size_asked_for(run, tmp_path):
+    file = tmp_path / "circuit.png"
+    code, _, err = run(*OWN, "--edges", 8, "--width", 640, "--height", 480, "--out", file)
+    assert (code, err) == (0, "") and Image.open(file).size == (640, 480)
+
+
+def test_deep_circuits_are_drawn_folded_or_not(tmp_path):
+    """As measured of 30 layers; the data always have every MLP."""
+    deep = deep_cut_of(60)
+
+    def content(*options):
+        file = tmp_path / "circuit.svg"
+        args = make_parser().parse_args(["circuit", *map(str, OWN), "--out", str(file), *options])
+        found = MeasuredCircuit(deep, "here", 64)
+        _finish(found, args)
+        return file.read_text(encoding="utf-8")
+
+    mlps = [node.label for node in deep.nodes if node.kind == "mlp"]
+    assert "MLPs" in content() and not all(f">{label}<" in content() for label in mlps)
+    assert all(f">{label}<" in content("--unfold") for label in mlps)
+
+
+@pytest.mark.parametrize(
+    "options", [("--width", 640), ("--height", 480), ("--unfold",)], ids=lambda given: given[0]
+)
+def test_what_is_of_pictures_needs_one(run, tmp_path, options):
+    code, out, err = run(*OWN, *options, "--out", tmp_path / "circuit.json")
+    assert (code, out) == (2, "") and options[0] in err and "picture" in err
+
+
+@pytest.mark.parametrize("size", [5, 20_000])
+def test_sizes_no_picture_can_have_are_refused_before_measuring(run, tmp_path, size):
+    code, out, err = run(*OWN, "--width", size, "--out", tmp_path / "circuit.svg")
+    assert (code, out) == (2, "") and f"--width {size}" in err and err.count("\n") == 1

@@ -27,6 +27,7 @@ TABLE = {
     "exports": ({"records", "figures"}, TORCH | DASH),
     "jobs": ({"records"}, TORCH | DASH | PLOTLY),
     "workbench": ({"records", "jobs", "models", "analysis"}, TORCH | DASH | PLOTLY),
+    "cards": ({"records", "models", "analysis"}, DASH | PLOTLY),
     "panels": ({"records", "figures", "exports", "jobs", "workbench"}, TORCH),
     "app": ({"records", "figures", "exports", "jobs", "workbench", "panels"}, TORCH),
     "commands": ({"records", "exports", "workbench", "models", "app"}, TORCH | PLOTLY),

@@ -54,7 +54,7 @@ class Lab:
         self.open.set()
         self.load_error = self.error = None
 
-    def load(self, entry, *, device, threads, memory, report):
+    def load(self, entry, *, device, threads, memory, padding, report):
         self.loads.append((entry.name, device, threads))
         report("reading weights")
         self.open.wait(PATIENCE)

@@ -206,8 +206,10 @@ def _mean(asked: Asked, ablation: Ablation, positions) -> Edit:
     if not ablation.references:
         first = 1 if asked.tokens.bos and len(asked.tokens) > 1 else 0
         return Replace(positions, [z[0, first:].mean(0, keepdim=True) for z in asked.run.z])
-    bos = asked.read.question.bos
-    prompts = [asked.vocabulary.tokenize(text, bos, "reference") for text in ablation.references]
+    bos, chat = asked.read.question.bos, asked.read.question.chat
+    prompts = [
+        asked.vocabulary.tokenize(text, bos, "reference", chat=chat) for text in ablation.references
+    ]
     with asked.turn():
         runs = [asked.decoder.run(ids_of(tokens)) for tokens in prompts]
     layers = range(asked.decoder.layers)

@@ -32,7 +32,8 @@ from attention_viz.analysis.edits import Edit, Place
 from attention_viz.analysis.question import Asked
 from attention_viz.models.attention import Attended, Listener, listening
 from attention_viz.models.decoder import Run
-from attention_viz.records.errors import AttentionVizError
+from attention_viz.models.finite import is_finite, need_finite
+from attention_viz.records.errors import AttentionVizError, BadInput
 from attention_viz.records.ids import HeadId
 
 T = TypeVar("T")
@@ -59,7 +60,7 @@ def evaluate(
 
     Yields (indices into `candidates`, measured), each candidate once. `budget` is in bytes;
     default: the model's own (`--memory`), else half of the device's free memory. Raises
-    AttentionVizError where not even one candidate fits.
+    AttentionVizError where not even one candidate fits, and BadInput for NaN or inf in one's run.
     """
     layers = asked.decoder.layers
     ablated = [(id(candidate.edit), candidate.heads) for candidate in candidates]
@@ -67,9 +68,12 @@ def evaluate(
         order = staircase.in_order(ablated, group, layers)
 
         def work(start: int, stop: int, run=run, order=order) -> T:
-            logits = _climb(asked, run, [candidates[i] for i in order[start:stop]])
+            chosen = [candidates[i] for i in order[start:stop]]
+            logits = _climb(asked, run, chosen)
             with asked.turn():
-                return measure(logits)
+                if is_finite(logits):
+                    return measure(logits)
+            raise _overflow(asked, chosen, logits)
 
         costs = staircase.costs_of(ablated, order, layers)
         for start, stop, measured in in_chunks(asked, costs, work, run=run, budget=budget):
@@ -140,10 +144,14 @@ def climb(
     asked.decoder.need_blocks("This measurement")
     run = run or asked.run
     if layer == asked.decoder.layers:
-        return _read_out(asked, residual[:, asked.position - run.start])
-    for each in range(layer, asked.decoder.layers - 1):
-        residual = _call(asked, run, each, residual)
-    return _read_out(asked, _call_last(asked, run, residual))
+        final = residual[:, asked.position - run.start]
+    else:
+        for each in range(layer, asked.decoder.layers - 1):
+            residual = _call(asked, run, each, residual)
+        final = _call_last(asked, run, residual)
+    logits = _read_out(asked, final)
+    need_finite(logits, f"There is no answer: the run patched before layer {layer}")
+    return logits
 
 
 def run_ablated(
@@ -156,6 +164,20 @@ def run_ablated(
     change = editor_of(asked, by_layer)
     with asked.turn():
         return asked.decoder.run(asked.ids, patterns=patterns, edit=change)
+
+
+def _overflow(asked: Asked, candidates: list[Candidate], logits: Tensor) -> BadInput:
+    """What went wrong in the first row that is not finite: it is run again, to say where."""
+    row = next(i for i, each in enumerate(logits) if not is_finite(each))
+    heads = ", ".join(map(str, candidates[row].heads)) or "no head"
+    try:
+        run_ablated(asked, candidates[row].heads, candidates[row].edit)
+    except BadInput as error:
+        return BadInput(f"With {heads} ablated: {error.message}", error.remedy)
+    return BadInput(
+        f"With {heads} ablated the logits at position {asked.position} are not finite.",
+        "Ask another prompt, or a smaller scale.",
+    )
 
 
 def _climb(

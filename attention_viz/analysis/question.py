@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from attention_viz.models.decoder import Decoder, Run
+from attention_viz.models.finite import need_finite
 from attention_viz.models.loading import LoadedModel
 from attention_viz.models.stretch import cut_run, run_from
 from attention_viz.models.vocabulary import Vocabulary
@@ -139,7 +140,9 @@ class Asked:
 
 
 def ask(model: LoadedModel, question: Question, pace: Pace | None = None) -> Asked:
-    """Run the clean prompt. Raises BadInput where the question can't be asked."""
+    """Run the clean prompt. Raises BadInput where the question can't be asked, and where the run
+    has NaN or inf: by position and layer.
+    """
     pace = pace or Pace()
     return _run(model, model.vocabulary.read(question), pace)
 
@@ -156,6 +159,7 @@ def _run(model: LoadedModel, read: PromptTokens, pace: Pace) -> Asked:
         began = time.perf_counter()
         run = model.decoder.run(ids_of(read.tokens))
         logits = read_out(model, run, read.position)
+        need_finite(logits, f"The logits at position {read.position} are no answer: what is read")
         answer, distractor = _choose_pair(read.question, logits)
         seconds = time.perf_counter() - began
     return Asked(model, read, pace, run, logits, answer, distractor, busy=seconds)

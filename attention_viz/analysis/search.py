@@ -203,7 +203,9 @@ class Search:
 
     @cached_property
     def start(self) -> float:
-        """The clean margin."""
+        """The score where nothing is ablated."""
+        if not self.has_slope:
+            return 0.0  # KL
         return margin(self.asked.logits[None], self.request.flip_to).item()
 
     def _check_time(self) -> None:

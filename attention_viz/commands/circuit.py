@@ -14,14 +14,22 @@ from attention_viz.commands.circuit_options import Way
 from attention_viz.commands.circuit_output import MeasuredCircuit, to_json, to_text
 from attention_viz.commands.command import Asker, Command
 from attention_viz.records.ablation import AblationKind
-from attention_viz.records.circuits.attribution import AttributionRequest, Direction, Method
+from attention_viz.records.circuits.attribution import (
+    AttributionRequest,
+    Direction,
+    Method,
+    Points,
+)
 from attention_viz.records.circuits.circuit import CircuitRequest, Cut, CutRequest, EdgesRequest
 from attention_viz.records.circuits.circuit_file import ImportedCircuit
+from attention_viz.records.circuits.circuit_view import CircuitView
 from attention_viz.records.circuits.faithfulness import CurveRequest, FaithfulnessRequest
 from attention_viz.records.circuits.fit import fit_edges
 from attention_viz.records.circuits.graph import Graph
+from attention_viz.records.circuits.mib import MibRequest
 from attention_viz.records.circuits.pair_file import parse_numbered_pairs
 from attention_viz.records.circuits.pairs import BadPair, PairSet, PairsRequest
+from attention_viz.records.circuits.replacing import Replacing
 from attention_viz.records.circuits.roles import RolesRequest
 from attention_viz.records.errors import BadInput
 from attention_viz.records.question import Question
@@ -32,6 +40,7 @@ def _ask(asker: Asker, args: Namespace) -> MeasuredCircuit:
     way = circuit_options.settle(args, imported)
     for file in args.out:
         circuit_options.check_file(Path(file))
+    circuit_options.check_picture(args)
     found = _WAYS[way](asker, args, imported)
     return found if args.no_roles else _with_roles(asker, found)
 
@@ -54,8 +63,8 @@ def _measure_heads(
 def _measure_edges(asker: Asker, args: Namespace, imported: ImportedCircuit) -> MeasuredCircuit:
     pairs = _read_pairs(asker, args)
     edges = fit_edges(imported.edges, _graph_of(asker))
-    kind = AblationKind(args.ablation)
-    circuit = asker.measure(EdgesRequest(pairs.request, edges, kind))
+    kind, replacing = _replaced_by(args)
+    circuit = asker.measure(EdgesRequest(pairs.request, imported.edges, kind, replacing))
     has_mlps = any(name.endswith("MLP") for edge in edges for name in (edge.writer, edge.reader))
     return MeasuredCircuit(
         circuit,
@@ -70,6 +79,7 @@ def _measure_edges(asker: Asker, args: Namespace, imported: ImportedCircuit) -> 
                 keeps_mlps=not has_mlps,
                 random_circuits=args.random,
                 seed=args.seed,
+                replacing=replacing,
             )
         ),
     )
@@ -87,8 +97,11 @@ def _measure_scores(asker: Asker, args: Namespace, imported: None) -> MeasuredCi
         keeps_mlps=args.heads_only,
         random_circuits=args.random,
         seed=args.seed,
+        replacing=request.replacing,
     )
-    sizeless = replace(request, edges=0, exact=(), exact_top=0)  # one curve for every size
+    # One curve for every size; beside MIB's own areas, that of our default cut.
+    ours = Cut.GREEDY if request.way.ranking else request.way
+    sizeless = replace(request, edges=0, way=ours, exact=(), exact_top=0)
     curve = CurveRequest(sizeless, random_circuits=args.random, seed=args.seed)
     return MeasuredCircuit(
         circuit,
@@ -98,6 +111,7 @@ def _measure_scores(asker: Asker, args: Namespace, imported: None) -> MeasuredCi
         attribution=attribution,
         faithfulness=asker.measure(proof),
         curve=asker.measure(curve) if args.curve else None,
+        mib=asker.measure(MibRequest(request.attribution)) if args.curve and args.mib else None,
     )
 
 
@@ -109,12 +123,15 @@ _WAYS: dict[Way, Callable[..., MeasuredCircuit]] = {
 
 
 def _cut_request(pairs: PairsRequest, args: Namespace) -> CutRequest:
+    kind, replacing = _replaced_by(args)
     scores = AttributionRequest(
         pairs,
         Method(args.method),
         args.steps,
-        AblationKind(args.ablation),
+        kind,
         Direction(args.direction),
+        Points(args.ig_points),
+        replacing,
     )
     return CutRequest(
         scores,
@@ -125,10 +142,15 @@ def _cut_request(pairs: PairsRequest, args: Namespace) -> CutRequest:
     )
 
 
+def _replaced_by(args: Namespace) -> tuple[AblationKind, Replacing]:
+    kind = AblationKind(args.ablation)
+    return kind, Replacing.of(kind, args.input_part, args.mean_over)
+
+
 def _model_of(asker: Asker) -> tuple[str, int]:
     """Where the model is found, and the width of its residual stream."""
     status = asker.workbench.status(asker.model)
-    return status.entry.source, status.info.d_model
+    return status.info.folder, status.info.d_model
 
 
 def _graph_of(asker: Asker) -> Graph:
@@ -148,7 +170,7 @@ class _Pairs:
 
 def _read_pairs(asker: Asker, args: Namespace) -> _Pairs:
     """Pairs of a file are refused by their line, those of a family by their number."""
-    plain = Question(asker.model, "", bos=args.bos)
+    plain = Question(asker.model, "", bos=args.bos, chat=args.chat)
     if args.family is not None:
         request = PairsRequest(plain, args.family, args.pairs, args.seed)
         found = asker.measure(request)
@@ -177,7 +199,7 @@ def _told(asker: Asker, pairs: _Pairs, what: str) -> _Pairs:
 def _finish(found: MeasuredCircuit, args: Namespace) -> None:
     for file in args.out:
         path = Path(file)
-        data = _file_content(found, circuit_options.check_file(path))
+        data = _file_content(found, circuit_options.check_file(path), args)
         try:
             path.write_bytes(data)
         except OSError as error:
@@ -187,9 +209,10 @@ def _finish(found: MeasuredCircuit, args: Namespace) -> None:
             ) from error
 
 
-def _file_content(found: MeasuredCircuit, suffix: str) -> bytes:
+def _file_content(found: MeasuredCircuit, suffix: str, args: Namespace) -> bytes:
     # Not above: these bring matplotlib along.
     from attention_viz.exports.circuit import export_circuit
+    from attention_viz.exports.picture_size import PictureSize
     from attention_viz.exports.script import script_of
 
     proof = found.faithfulness
@@ -203,6 +226,8 @@ def _file_content(found: MeasuredCircuit, suffix: str) -> bytes:
         graph=found.circuit.graph,
         attribution=found.attribution,
         d_model=found.d_model,
+        view=CircuitView(folds=not args.unfold),
+        size=PictureSize(args.width, args.height),
     )
 
 

@@ -13,9 +13,17 @@ from typing import Any
 
 from attention_viz.commands import options
 from attention_viz.records.ablation import SETTINGS, AblationKind
-from attention_viz.records.circuits.attribution import EDGE_ABLATIONS, Direction, Method
+from attention_viz.records.circuits.attribution import (
+    EDGE_ABLATIONS,
+    Direction,
+    Method,
+    Points,
+)
 from attention_viz.records.circuits.circuit import Cut
 from attention_viz.records.circuits.circuit_file import ImportedCircuit, parse_circuit
+from attention_viz.records.circuits.circuit_view import PICTURE_SIDE
+from attention_viz.records.circuits.mib import Ranking
+from attention_viz.records.circuits.replacing import InputPart, MeanOver
 from attention_viz.records.errors import BadInput
 from attention_viz.records.page import PageState
 from attention_viz.records.page.circuit import CircuitState
@@ -23,6 +31,7 @@ from attention_viz.records.page.circuit import CircuitState
 # Of the exports (whose module is not imported for it: it brings matplotlib along), and a script.
 SUFFIXES = ("png", "svg", "pdf", "graphml", "gexf", "dot", "json", "eapig.json", "csv")
 SUFFIXES += ("nodes.csv", "py")
+_PICTURES = (".png", ".svg", ".pdf")
 
 PARENTS: tuple[Callable[[], ArgumentParser], ...] = (
     partial(options.question, needs_prompt=False),
@@ -40,7 +49,10 @@ _DEFAULTS = {
     "reference": [],
     "pairs": _VIEW.pair_count,
     "steps": 5,
+    "ig_points": Points.RIGHT.value,
     "ablation": _VIEW.edge_kind,
+    "input_part": InputPart.BOTH.value,
+    "mean_over": MeanOver.ALL.value,
     "direction": Direction.NOISE.value,
     "edges": _VIEW.edges,
     "cut": _VIEW.cut,
@@ -50,7 +62,9 @@ _DEFAULTS = {
 _QUESTION = ("prompt", "counterfactual", "answer", "distractor", "position")
 # The seed is of families and random circuits as well.
 _OF_HEADS = ("kind", *(name for name in SETTINGS if name != "seed"), "at", "reference")
-_OF_SCORES = ("steps", "direction", "edges", "cut", "heads_only", "exact_top", "curve")
+_OF_SCORES = ("steps", "ig_points", "direction", "edges", "cut", "mib", "heads_only")
+_OF_SCORES += ("exact_top", "curve")
+_OF_EDGES = ("input_part", "mean_over")  # of edges, by whatever they are found
 
 
 class Way(Enum):
@@ -74,6 +88,7 @@ def add_options(parser: ArgumentParser) -> None:
         help=f"also write it, by suffix: {', '.join(SUFFIXES)} (py: a script of plain "
         "TransformerLens calls that recomputes it); several allowed",
     )
+    _add_picture(parser.add_argument_group("pictures (png, svg, pdf)"))
     parser.set_defaults(**dict.fromkeys(_DEFAULTS))
 
 
@@ -116,10 +131,28 @@ def _add_scores(group: Any) -> None:
         "--steps", type=options.count, metavar="M", help="of eap-ig; default: 5, at most 100"
     )
     group.add_argument(
+        "--ig-points",
+        choices=_values(Points),
+        help="where eap-ig takes its gradients, k/M of the way from counterfactual to clean: "
+        "right, k = 1 … M, as in the paper (default); left, k = 0 … M−1, as the authors' library "
+        "since February 2025; mid, k = ½ … M−½",
+    )
+    group.add_argument(
         "--ablation",
         choices=_values(EDGE_ABLATIONS),
         help="what edges, and all outside the circuit, are replaced by (default: resample); with "
         "--heads: the same as --kind",
+    )
+    group.add_argument(
+        "--input-part",
+        choices=_values(InputPart),
+        help="what mean and zero replace of the input where position embeddings are added to the "
+        "tokens': both (default), or the token's alone, as the EAP-IG authors' library and MIB do",
+    )
+    group.add_argument(
+        "--mean-over",
+        choices=_values(MeanOver),
+        help="the mean over all positions (default), or one per position, of pairs of one length",
     )
     group.add_argument(
         "--direction",
@@ -127,12 +160,22 @@ def _add_scores(group: Any) -> None:
         help="gradient on the clean run, or on the counterfactual one (default: noise)",
     )
     group.add_argument(
-        "--edges", type=options.count, metavar="N", help="size of the circuit (default: 20)"
+        "--edges", type=options.count, metavar="N", help="most edges of the circuit (default: 20)"
     )
     group.add_argument(
         "--cut",
-        choices=_values(Cut),
-        help="greedy from the logits, or the top edges anywhere (default: greedy)",
+        choices=_values(cut for cut in Cut if cut.ranking is None),
+        help="greedy from the logits, or the top edges anywhere (default: greedy), as many as "
+        "leave N when dead ends are pruned",
+    )
+    group.add_argument(
+        "--mib",
+        nargs="?",
+        const=Ranking.SIGNED.value,
+        choices=_values(Ranking),
+        help="with --cut top: the MIB benchmark's own cut, the N edges that help most (signed, the "
+        "default) or the strongest (absolute), pruned and not refilled; --curve then gives MIB's "
+        "CPR and CMD by both, beside ours",
     )
     group.add_argument(
         "--heads-only", action="store_true", help="no edges of MLPs: they all stay in every run"
@@ -160,6 +203,34 @@ def _add_proof(group: Any) -> None:
     )
 
 
+def _add_picture(group: Any) -> None:
+    for side in ("width", "height"):
+        group.add_argument(
+            f"--{side}",
+            type=options.count,
+            metavar="PX",
+            help=f"{side} of the picture, at 96 px an inch (default: as it comes)",
+        )
+    group.add_argument(
+        "--unfold",
+        action="store_true",
+        help="draw every MLP by itself; else a deep circuit's chains of MLPs are drawn as stacks, "
+        "their edges added up",
+    )
+
+
+def check_picture(args: Namespace) -> None:
+    """Sizes and folding are of pictures. Raises BadInput before anything is measured."""
+    given = [name for name in ("width", "height", "unfold") if _is_given(args, name)]
+    if given and not any(Path(file).suffix.lower() in _PICTURES for file in args.out):
+        _refuse(args, given, "is of a picture", "Write one with --out circuit.svg")
+    least, most = PICTURE_SIDE
+    for name in ("width", "height"):
+        px = getattr(args, name)
+        if px is not None and not least <= px <= most:
+            raise BadInput(f"--{name} {px} is no size of a picture.", f"Ask for {least} to {most}.")
+
+
 def _values(kinds: Iterable) -> list[str]:
     return [kind.value for kind in kinds]
 
@@ -172,6 +243,7 @@ def settle(args: Namespace, imported: ImportedCircuit | None) -> Way:
     else:
         _refuse(args, _OF_HEADS, "is of circuits of chosen heads", "--ablation is for edges")
         _check_pairs(args)
+        _check_replacing(args)
     if way is Way.EDGES:
         _refuse_scores(args, "the edges of an imported circuit are measured exactly")
     elif way is Way.SCORES:
@@ -195,6 +267,7 @@ def _settle_heads(args: Namespace) -> None:
     for name in ("family", "pairs", "pairs_file"):
         _refuse(args, [name], "is not for chosen heads", "They are measured on one --prompt")
     _refuse_scores(args, "the edges of chosen heads are measured exactly")
+    _refuse(args, _OF_EDGES, "is not for chosen heads", "The input is no head")
     _refuse(args, ["random"], "is not for chosen heads", "It is the control of faithfulness")
     if args.ablation is not None:
         if args.kind not in (None, args.ablation):
@@ -209,7 +282,23 @@ def _settle_scores(args: Namespace) -> None:
         is_resample = args.ablation in (None, AblationKind.RESAMPLE.value)
         args.method = (Method.EAP_IG if is_resample else Method.EAP).value
     if args.method != Method.EAP_IG.value:
-        _refuse(args, ["steps"], f"is not for --method {args.method}", "eap-ig takes steps")
+        not_taken = f"is not for --method {args.method}"
+        _refuse(args, ["steps", "ig_points"], not_taken, "eap-ig takes steps")
+    if args.mib is not None:
+        _refuse(args, ["heads_only"], "is not for --mib", "MIB's cut is of all edges")
+        if args.cut not in (None, Cut.TOP.value):
+            raise _contradiction("cut", "mib")
+        is_signed = args.mib == Ranking.SIGNED.value
+        args.cut = (Cut.MIB if is_signed else Cut.MIB_ABSOLUTE).value
+
+
+def _check_replacing(args: Namespace) -> None:
+    """Of resample and zero there is less to choose."""
+    kind = args.ablation or _DEFAULTS["ablation"]
+    if kind == AblationKind.RESAMPLE.value:
+        _refuse(args, ["input_part"], "is not for --ablation resample", "It is for mean and zero")
+    if kind != AblationKind.MEAN.value:
+        _refuse(args, ["mean_over"], f"is not for --ablation {kind}", "It is for mean")
 
 
 def _refuse_scores(args: Namespace, why: str) -> None:

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from attention_viz.commands.command import headline, table
+from attention_viz.commands.mib_output import mib_json, mib_lines
 from attention_viz.exports.records import pick, record_json
+from attention_viz.records.ablation import AblationKind
 from attention_viz.records.circuits.attribution import Attribution, Method
 from attention_viz.records.circuits.circuit import (
     Circuit,
@@ -16,6 +18,8 @@ from attention_viz.records.circuits.circuit import (
     EdgesRequest,
 )
 from attention_viz.records.circuits.faithfulness import Curve, Faithfulness, FaithfulnessResult
+from attention_viz.records.circuits.fit import tell_widened
+from attention_viz.records.circuits.mib import MibCurve
 from attention_viz.records.circuits.pairs import BadPair, PairSet
 from attention_viz.records.circuits.roles import HeadRoles
 
@@ -32,12 +36,20 @@ class MeasuredCircuit:
     attribution: Attribution | None = None
     faithfulness: FaithfulnessResult | None = None
     curve: Curve | None = None
+    mib: MibCurve | None = None
     roles: HeadRoles | None = None  # those of `circuit` are joined
 
     @property
     def seconds(self) -> float:
         """Of all measurements together."""
-        parts = (self.circuit, self.attribution, self.faithfulness, self.curve, self.roles)
+        parts = (
+            self.circuit,
+            self.attribution,
+            self.faithfulness,
+            self.curve,
+            self.mib,
+            self.roles,
+        )
         return sum(part.seconds for part in parts if part is not None)
 
 
@@ -57,6 +69,8 @@ def to_json(found: MeasuredCircuit) -> dict[str, Any]:
         "edges": [_edge_json(edge) for edge in circuit.edges],
         **_proof_json(circuit, found.faithfulness),
         **_curve_json(found.curve),
+        "mib": mib_json(found.mib),
+        "widened": record_json(circuit.widened),
         "evaluations": circuit.evaluations,
         "seconds": found.seconds,
     }
@@ -73,7 +87,23 @@ def _pairs_json(found: MeasuredCircuit) -> dict[str, Any]:
         "refused": record_json(found.refused),
         **_scores_json(found.circuit.request),
         "ablation": found.circuit.request.ablation.kind.value,
+        **_replacing_json(found.circuit.request),
+        **({"prompts": _prompts_json(found.pairs)} if found.pairs else {}),
     }
+
+
+def _replacing_json(request: CutRequest | EdgesRequest) -> dict[str, str | None]:
+    """What there was to choose of that kind; null: nothing."""
+    kind, replacing = request.ablation.kind, request.replacing
+    return {
+        "input_part": None if kind is AblationKind.RESAMPLE else replacing.input.value,
+        "mean_over": replacing.mean.value if kind is AblationKind.MEAN else None,
+    }
+
+
+def _prompts_json(pairs: PairSet) -> list[dict[str, Any]]:
+    """Every pair that was asked, as text."""
+    return [record_json(pair.text) for pair in pairs.pairs]
 
 
 def _asked_json(circuit: Circuit) -> dict[str, Any]:
@@ -91,9 +121,11 @@ def _scores_json(request: CutRequest | EdgesRequest) -> dict[str, Any]:
     if isinstance(request, EdgesRequest):
         return {"method": "exact"}
     scores = request.attribution
+    is_stepped = scores.method is Method.EAP_IG
     return {
         **pick(scores, "method", "direction"),
-        "steps": scores.steps if scores.method is Method.EAP_IG else None,
+        "steps": scores.steps if is_stepped else None,
+        "points": scores.points.value if is_stepped else None,
         "cut": request.way.value,
         "heads_only": not request.with_mlps,
     }
@@ -124,7 +156,7 @@ def _proof_json(circuit: Circuit, found: FaithfulnessResult | None) -> dict[str,
         **record_json(found.measured),
         "interval": _interval(found.measured) if found.measured.interval else None,
         "random": [] if found.random is None else record_json(found.random.values),
-        **pick(found, "full", "empty"),
+        **pick(found, "full", "empty", "replaced"),
         "keeps_mlps": found.request.keeps_mlps,
     }
 
@@ -160,13 +192,16 @@ def to_text(found: MeasuredCircuit) -> str:
         sections = [*_head_lines(found.circuit), "", _nodes(found.circuit)]
         sections += ["", _edges_of_heads(found.circuit)]
     else:
-        sections = [*_pair_lines(found), "", _nodes(found.circuit), "", _edges(found.circuit)]
+        sections = [*_pair_lines(found), *_widened(found.circuit)]
+        sections += ["", _nodes(found.circuit), "", _edges(found.circuit)]
     if found.circuit.heads_faithfulness is not None:
         sections += ["", _heads_line(found.circuit)]
     if found.faithfulness is not None:
         sections += ["", *_proof_lines(found.faithfulness)]
     if found.curve is not None:
         sections += ["", *_curve_lines(found.curve)]
+    if found.mib is not None:
+        sections += ["", *mib_lines(found.mib)]
     runs = found.circuit.evaluations
     return "\n".join([*sections, "", f"{runs} evaluations in {found.seconds:.2f} s"])
 
@@ -193,6 +228,11 @@ def _pair_lines(found: MeasuredCircuit) -> list[str]:
         f"circuit: {circuit.request.label}",
         f"scores: change of it when the edge is replaced by {circuit.patched_with}",
     ]
+
+
+def _widened(circuit: Circuit) -> list[str]:
+    told = tell_widened(circuit.widened)
+    return [told] if told else []
 
 
 def _difference(circuit: Circuit) -> str:
@@ -264,7 +304,7 @@ def _heads_line(circuit: Circuit) -> str:
 
 
 def _proof_lines(found: FaithfulnessResult) -> list[str]:
-    measured, kind = found.measured, found.request.ablation.value
+    measured, kind = found.measured, found.replaced
     kept = "; MLPs' edges all stay" if found.request.keeps_mlps else ""
     lines = [
         f"faithfulness {measured.faithfulness:.4f}{_between(measured)}: {measured.size} edges "
@@ -288,7 +328,7 @@ def _between(measured: Faithfulness) -> str:
 
 
 def _curve_lines(curve: Curve) -> list[str]:
-    kind = curve.request.attribution.ablation.value
+    how = f"{curve.request.cut.way.value}, {curve.replaced}"
     rows = (
         (
             point.size,
@@ -301,7 +341,7 @@ def _curve_lines(curve: Curve) -> list[str]:
         for point, mean in _points(curve)
     )
     return [
-        f"faithfulness over size ({kind}): CPR {curve.cpr:.4f}, CMD {curve.cmd:.4f}"
+        f"faithfulness over size ({how}): CPR {curve.cpr:.4f}, CMD {curve.cmd:.4f}"
         + _random_areas(curve),
         table(["edges", "share", "faithfulness", "low", "high", "the rest", "random"], rows),
     ]

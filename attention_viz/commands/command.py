@@ -59,6 +59,7 @@ class Asker:
             prompt=args.prompt,
             position=args.position,
             bos=args.bos,
+            chat=args.chat,
             counterfactual=args.counterfactual,
             answer=self.token_id(args.answer),
             distractor=self.token_id(args.distractor),

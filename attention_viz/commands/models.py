@@ -22,7 +22,7 @@ def add_options(parser: ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME_OR_FOLDER",
-        help="add a hub name or a local folder to the list; may be repeated",
+        help="add a hub name, a local folder or a GGUF file to the list; may be repeated",
     )
     parser.add_argument(
         "--test",
@@ -63,7 +63,8 @@ def _tell(name: str, result: ModelInfo | str) -> str:
     parts = table(
         ["part", ""], ((each.name, each.reason or "right") for each in result.capabilities)
     )
-    head = f"{name}: passed; {result.architecture}, {result.engine}, {result.device}"
+    notes = "".join(f"; {note}" for note in result.notes)
+    head = f"{name}: passed; {result.architecture}, {result.engine}, {result.device}{notes}"
     return f"{head}\n{checks}\n{parts}"
 
 
@@ -71,7 +72,7 @@ def to_json(
     catalogue: Catalogue, tested: dict[str, ModelInfo | str] | None = None
 ) -> dict[str, Any]:
     entries = [
-        {**pick(entry, "name", "source", "about"), "local": entry.is_local}
+        {**pick(entry, "name", "source", "about", "licence"), "local": entry.is_local}
         | _test_json((tested or {}).get(entry.name))
         for entry in catalogue.entries
     ]
@@ -83,14 +84,14 @@ def _test_json(result: ModelInfo | str | None) -> dict[str, Any]:
         return {}
     if isinstance(result, str):
         return {"passed": False, "reason": result}
-    return {"passed": True, **pick(result, "engine", "device", "checks", "capabilities")}
+    return {
+        "passed": True,
+        **pick(result, "engine", "device", "notes", "checks", "capabilities"),
+    }
 
 
 def to_text(catalogue: Catalogue) -> str:
     return table(
-        ["name", "source", "about"],
-        (
-            (entry.name, "local folder" if entry.is_local else "hub", entry.about)
-            for entry in catalogue.entries
-        ),
+        ["name", "source", "licence", "about"],
+        ((entry.name, entry.place, entry.licence, entry.about) for entry in catalogue.entries),
     )

@@ -17,7 +17,7 @@ _PAGE = PageState()
 
 
 def machine() -> argparse.ArgumentParser:
-    """--device, --threads, --memory."""
+    """--device, --threads, --memory, --padding."""
     parent = argparse.ArgumentParser(add_help=False)
     group = parent.add_argument_group("machine")
     group.add_argument(
@@ -29,6 +29,13 @@ def machine() -> argparse.ArgumentParser:
         type=positive,
         metavar="GIB",
         help="most memory a batch of runs may take (default: half of what is free)",
+    )
+    group.add_argument(
+        "--padding",
+        choices=("drop", "keep"),
+        default="drop",
+        help="whether rows of the unembedding that no token has count in the softmax, as they do "
+        "in the model's own (default: drop)",
     )
     return parent
 
@@ -48,7 +55,7 @@ def question(*, needs_prompt: bool = True) -> argparse.ArgumentParser:
         "--model",
         default=EMBEDDED,
         metavar="NAME",
-        help="embedded (default), a hub name or a local folder",
+        help="embedded (default), smollm2, a hub name, a local folder or a GGUF file",
     )
     group.add_argument("--prompt", required=needs_prompt, metavar="TEXT")
     group.add_argument(
@@ -62,6 +69,12 @@ def question(*, needs_prompt: bool = True) -> argparse.ArgumentParser:
         "--bos",
         action=argparse.BooleanOptionalAction,
         help="prepend beginning of text, or not (default: as the model is used to)",
+    )
+    group.add_argument(
+        "--chat",
+        action=argparse.BooleanOptionalAction,
+        default=_PAGE.chat,
+        help="wrap every prompt in the model's chat template, or not (default)",
     )
     group.add_argument(
         "--counterfactual", metavar="TEXT", help="a prompt with the same number of tokens"

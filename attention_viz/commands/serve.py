@@ -28,7 +28,7 @@ def add_options(parser: ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME_OR_FOLDER",
-        help="offer a hub name or a local folder as well; may be repeated",
+        help="offer a hub name, a local folder or a GGUF file as well; may be repeated",
     )
     parser.add_argument(
         "--port", type=options.port, default=8050, help="default: 8050; 0: any free one"
@@ -40,7 +40,11 @@ def run(args: Namespace) -> int:
     catalogue = Catalogue.standard(args.model)
     listener = bind(args.host, args.port)
     workbench = Workbench(
-        catalogue, args.device, args.threads, memory=options.in_bytes(args.memory)
+        catalogue,
+        args.device,
+        args.threads,
+        memory=options.in_bytes(args.memory),
+        padding=args.padding,
     )
     server = _make_server(workbench, listener)
     _announce(args.host, listener.getsockname()[1])

@@ -12,6 +12,7 @@ from attention_viz.exports.graph import (
     json_bytes,
 )
 from attention_viz.exports.picture import draw_picture
+from attention_viz.exports.picture_size import PictureSize
 from attention_viz.exports.tables import edges_table, nodes_table, to_csv
 from attention_viz.records.circuits.attribution import Attribution
 from attention_viz.records.circuits.circuit import Circuit
@@ -53,18 +54,20 @@ def export_circuit(
     graph: Graph | None = None,
     attribution: Attribution | None = None,
     d_model: int | None = None,
+    size: PictureSize | None = None,
 ) -> bytes:
     """The file's content. `positions` are the page's, by node id, in px, y downward.
 
     Pictures leave out what the page does: causal edges below `smallest` logits, and the nodes
-    hidden in `view`; the other formats hold all edges. Names and pinned places of
+    hidden in `view`, and fold a deep circuit's chains of MLPs; the other formats hold all nodes and
+    edges. `size` is a picture's. Names and pinned places of
     the view are in pictures and graphs, `faithfulness` too. EAP-IG's JSON needs the model's
     `graph` (or an `attribution`, whose scores it then holds), and newer readers of it `d_model`.
     Raises BadInput for a suffix that is not in SUFFIXES.
     """
     suffix = suffix.lower().removeprefix(".")
     if suffix in PICTURES:
-        extra = _given(view=view, faithfulness=faithfulness)
+        extra = _given(view=view, faithfulness=faithfulness, size=size)
         return draw_picture(circuit, suffix, positions, theme, smallest, **extra)
     if suffix in _GRAPHS:
         places, names = _places(view) | dict(positions or {}), dict(view.names) if view else {}

@@ -23,17 +23,20 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch, Polygon
 
 from attention_viz.exports.picture_caption import caption_of
+from attention_viz.exports.picture_size import OWN_SIZE, PictureSize, best_shape, shapes_for
 from attention_viz.figures import palette
 from attention_viz.figures.circuits.circuit import draw_circuit, legend, stylesheet
 from attention_viz.figures.circuits.circuit_layout import (
     Box,
     Point,
+    Shape,
     around,
     arrow_length,
     point_at,
     points_along,
 )
 from attention_viz.figures.circuits.element_style import curve_of, extent_of, style_of
+from attention_viz.figures.circuits.folding import fold_circuit
 from attention_viz.figures.escape import visible
 from attention_viz.records.circuits.circuit import Circuit
 from attention_viz.records.circuits.circuit_view import PLAIN_VIEW, CircuitView
@@ -73,24 +76,29 @@ def draw_picture(
     *,
     view: CircuitView = PLAIN_VIEW,
     faithfulness: Faithfulness | FaithfulnessResult | None = None,
+    size: PictureSize = OWN_SIZE,
 ) -> bytes:
     """The picture in the format "png", "svg" or "pdf".
 
     `positions` are the page's, by node id, in px, and come before those that `view` pins. A
-    `Faithfulness` without its request was measured with the circuit's own ablation kind. Raises
-    BadInput for a layout that is not known.
+    `Faithfulness` without its request was measured with the circuit's own ablation kind. A PNG of
+    an asked size has as many pixels, one of its own size twice as many. Raises BadInput for a
+    layout that is not known.
     """
     placed = tuple((name, x, y) for name, (x, y) in (positions or {}).items())
     view = replace(view, positions=(*view.positions, *placed))
-    elements, items = (
-        draw_circuit(circuit, theme, smallest, view),
-        legend(circuit, theme, smallest, view),
-    )
+    caption, items = caption_of(circuit, faithfulness), legend(circuit, theme, smallest, view)
+
+    def sheet(shape: Shape, shown: Circuit) -> _Sheet:
+        elements = draw_circuit(shown, theme, smallest, view, shape)
+        return _Sheet(elements, stylesheet(theme), palette.theme_of(theme), caption, items)
+
+    # Its edges hardly change a drawing's size, and routing them takes most of the time.
+    bare = replace(fold_circuit(circuit, view), edges=())
     with _saving, matplotlib.rc_context(_SETTINGS):
-        figure = draw_sheet(
-            elements, stylesheet(theme), theme, caption_of(circuit, faithfulness), items
-        )
-        return _save(figure, suffix, circuit)
+        own = view.shape or ("page" if view.positions else "")
+        shape = best_shape(shapes_for(own), lambda shape: sheet(shape, bare).size, size)
+        return _save(sheet(shape, circuit).draw(size), suffix, circuit, size)
 
 
 def draw_sheet(
@@ -99,21 +107,22 @@ def draw_sheet(
     theme: str = "light",
     caption: Sequence[str] = (),
     items: Sequence[dict[str, str]] = (),
+    size: PictureSize = OWN_SIZE,
 ) -> Figure:
     """What the page's graph shows of these elements in this style, as a figure.
 
     Each artist's gid is its element's kind and id: "node:L2H3", "edge:…", "arrow:…", "label:…".
     `caption` stands above, the first line bold; `items` of a legend below.
     """
-    return _Sheet(elements, styles, palette.theme_of(theme)).draw(caption, items)
+    return _Sheet(elements, styles, palette.theme_of(theme), caption, items).draw(size)
 
 
-def _save(figure: Figure, suffix: str, circuit: Circuit) -> bytes:
+def _save(figure: Figure, suffix: str, circuit: Circuit, size: PictureSize) -> bytes:
     out = io.BytesIO()
     about = dict(_METADATA[suffix])
     about["Title"] = f"Circuit of {visible(circuit.request.question.model)}"
     longest = 96 * max(figure.get_size_inches())
-    dpi = min(192.0, 96 * _LONGEST_SIDE / longest)
+    dpi = 96.0 if size.is_asked else min(192.0, 96 * _LONGEST_SIDE / longest)
     with warnings.catch_warnings():
         # Letters that our fonts lack are boxes in PNG and PDF; who opens an SVG finds a font.
         warnings.filterwarnings("ignore", message=r"Glyph \d+ .* missing from")
@@ -129,8 +138,10 @@ class _Sheet:
         elements: Sequence[dict[str, Any]],
         styles: Sequence[dict[str, Any]],
         colours: palette.Theme,
+        caption: Sequence[str],
+        items: Sequence[dict[str, str]],
     ):
-        self.colours = colours
+        self.colours, self.px = colours, _PX
         self.parts = parts = [
             _Part(each["data"], style_of(each, styles), each) for each in elements
         ]
@@ -142,15 +153,20 @@ class _Sheet:
         self.nodes = [part for part in parts if part.kind not in rest]
         self.curves = [self._curve(part.data) for part in self.edges]
         self.frames = [self._frame(group) for group in self.groups]
+        left, right, self.top, self.bottom = self._extent()
+        self.left, width = left, right - left
+        per_line = int(width / _LETTER)
+        self.lines = [part for line in caption for part in textwrap.wrap(line, per_line) or [""]]
+        self.signs, foot = _flow(items, width)
+        self.head = self.top - _LINE * len(self.lines) - 20
+        self.size = (
+            width + 2 * _EDGE_OF_PAGE,
+            self.bottom + foot + 26 - self.head + 2 * _EDGE_OF_PAGE,
+        )
 
-    def draw(self, caption: Sequence[str], items: Sequence[dict[str, str]]) -> Figure:
-        left, right, top, bottom = self._extent()
-        per_line = int((right - left) / _LETTER)
-        lines = [part for line in caption for part in textwrap.wrap(line, per_line) or [""]]
-        places, foot = _flow(items, right - left)
-        head = _LINE * len(lines) + 20
-        self._open((left, right, top - head, bottom + foot + 26))
-        self._draw_caption(lines, left, top - head)
+    def draw(self, size: PictureSize) -> Figure:
+        self._open(size)
+        self._draw_caption(self.lines, self.left, self.head)
         for guide in self.guides:
             self._draw_guide(guide)
         for group, frame in zip(self.groups, self.frames, strict=True):
@@ -161,8 +177,8 @@ class _Sheet:
             self._draw_node(node)
         for edge, curve in zip(self.edges, self.curves, strict=True):
             self._draw_edge_label(edge, curve)
-        for item, x, y, text in places:
-            self._draw_sign(item, left + x, bottom + 26 + y, text)
+        for item, x, y, text in self.signs:
+            self._draw_sign(item, self.left + x, self.bottom + 26 + y, text)
         return self.figure
 
     def _curve(self, data: dict[str, Any]) -> list[Point]:
@@ -179,17 +195,23 @@ class _Sheet:
         spare = max(0.0, 600 - (right - left)) / 2  # the texts need some room
         return left - spare, right + spare, top, bottom
 
-    def _open(self, extent: tuple[float, float, float, float]) -> None:
-        left, right, top, bottom = extent
-        left, right = left - _EDGE_OF_PAGE, right + _EDGE_OF_PAGE
-        top, bottom = top - _EDGE_OF_PAGE, bottom + _EDGE_OF_PAGE
-        size = ((right - left) / 96, (bottom - top) / 96)
-        self.figure = Figure(figsize=size, dpi=96, facecolor=self.colours.card)
+    def _open(self, size: PictureSize) -> None:
+        """A figure of the size asked for, the drawing in its middle."""
+        wide, high = self.size
+        scale = size.scale(wide, high)
+        self.px = _PX * scale
+        width, height = (
+            asked or scale * own
+            for asked, own in zip((size.width, size.height), self.size, strict=True)
+        )
+        self.figure = Figure((width / 96, height / 96), dpi=96, facecolor=self.colours.card)
         FigureCanvasAgg(self.figure)
         self.axes = self.figure.add_axes((0, 0, 1, 1))
         self.axes.set_axis_off()
-        self.axes.set_xlim(left, right)
-        self.axes.set_ylim(bottom, top)
+        beside, above = (width / scale - wide) / 2, (height / scale - high) / 2
+        left, top = self.left - _EDGE_OF_PAGE - beside, self.head - _EDGE_OF_PAGE - above
+        self.axes.set_xlim(left, left + width / scale)
+        self.axes.set_ylim(top + height / scale, top)
 
     def _draw_caption(self, lines: list[str], left: float, top: float) -> None:
         for number, line in enumerate(lines):
@@ -201,7 +223,7 @@ class _Sheet:
         style = guide.style
         if guide.place is None:
             ends = [self.places[guide.data[end]] for end in ("source", "target")]
-            self._line(ends, style["line-color"], style["width"], z=0)
+            self._line(ends, style["line-color"], style["width"], z=0, linestyle=_dashes(style))
             return
         (x, y), is_below = guide.place, style["text-valign"] == "bottom"
         side = {} if is_below else {"ha": "right"}
@@ -211,7 +233,7 @@ class _Sheet:
     def _draw_group(self, group: "_Part", frame: Box) -> None:
         style = group.style
         inside = to_rgba(style["background-color"], style["background-opacity"])
-        line = {"edgecolor": style["border-color"], "linewidth": _PX * style["border-width"]}
+        line = {"edgecolor": style["border-color"], "linewidth": self.px * style["border-width"]}
         dashes = (0, (4, 3))
         self._box(frame, 10, linestyle=dashes, zorder=1, gid=group.id, facecolor=inside, **line)
         wide, y = 7.4 * len(group.data["label"]), frame.y - frame.height / 2 - 10
@@ -243,17 +265,28 @@ class _Sheet:
     def _draw_node(self, node: "_Part") -> None:
         box, style = node.box, node.style
         look = {"facecolor": style["background-color"], "zorder": 5, "gid": f"node:{node.id}"}
-        look |= {"linewidth": _PX * style.get("border-width", 0)}
+        look |= {"linewidth": self.px * style.get("border-width", 0)}
         if look["linewidth"]:
             look["edgecolor"] = style["border-color"]
-        if style["shape"] == "hexagon":
-            self.axes.add_patch(Polygon(_hexagon(box), closed=True, **look))
-        else:
-            self._box(box, 7, **look)
+        if style.get("ghost") == "yes":
+            self._draw_ghost(box, style, look)
+        self._draw_outline(box, style, look)
         lines = style["label"].split("\n")
         for number, line in enumerate(lines):
             y = box.y + 15.5 * (number - (len(lines) - 1) / 2)
             self._write(box.x, y, line, z=6, gid=f"label:{node.id}", **_font(style))
+
+    def _draw_ghost(self, box: Box, style: dict[str, Any], look: dict[str, Any]) -> None:
+        """A faint copy behind the node, as cytoscape draws it."""
+        moved = replace(box, x=box.x + style["ghost-offset-x"], y=box.y + style["ghost-offset-y"])
+        faint = {"alpha": style["ghost-opacity"], "zorder": 4.9, "gid": None}
+        self._draw_outline(moved, style, look | faint)
+
+    def _draw_outline(self, box: Box, style: dict[str, Any], look: dict[str, Any]) -> None:
+        if style["shape"] == "hexagon":
+            self.axes.add_patch(Polygon(_hexagon(box), closed=True, **look))
+        else:
+            self._box(box, 7, **look)
 
     def _draw_sign(self, item: dict[str, str], x: float, y: float, text: str) -> None:
         """One line of the legend; its sign is drawn where there is one."""
@@ -278,7 +311,7 @@ class _Sheet:
             text,
             ha=style.get("ha", "center"),
             va="center_baseline" if style.get("ha") == "left" else "center",
-            fontsize=_PX * style.get("size", 11.5),
+            fontsize=self.px * style.get("size", 11.5),
             family=style.get("family", _SANS),
             weight=style.get("weight", "normal"),
             color=style.get("color", self.colours.ink2),
@@ -290,7 +323,7 @@ class _Sheet:
     def _line(self, points: list[Point], colour: str, width: float, z: float, **style: Any) -> None:
         xs, ys = zip(*points, strict=True)
         gid = style.pop("gid", None)
-        line = Line2D(xs, ys, color=colour, linewidth=_PX * width, zorder=z, **style)
+        line = Line2D(xs, ys, color=colour, linewidth=self.px * width, zorder=z, **style)
         line.set_dash_capstyle("butt")
         line.set_gid(gid)
         self.axes.add_line(line)

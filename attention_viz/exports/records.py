@@ -3,7 +3,7 @@
 A HeadId is "L2H3", an EdgeId "L0H1->L2H3.K", a Token {"token", "id"}, with "bytes" and "shown" if
 it holds part of a character; an enum is its value, with its unit beside it where it has one; arrays
 are nested lists; an ablation has the settings of its kind and no other. What is not measured (nan)
-or not finite becomes null, which JSON can say.
+is null. Infinity, which JSON can't say, is no result of anything here, and is refused.
 
 What was asked stands beside what was found, not within it: an answer's own fields come after those
 of its request, and say in its place what both say (a position counted from the end is resolved).
@@ -19,6 +19,7 @@ import numpy as np
 
 from attention_viz.records.ablation import Ablation
 from attention_viz.records.circuits.edge import EdgeId
+from attention_viz.records.errors import BadInput
 from attention_viz.records.ids import HeadId
 from attention_viz.records.question import Question
 from attention_viz.records.tokens import Token, Tokens
@@ -28,7 +29,10 @@ _BESIDE = ("request", "question", "ablation", "tokens", "token")
 
 
 def record_json(record: Any) -> Any:
-    """Values for json.dumps(…, allow_nan=False). Raises TypeError for what is no record."""
+    """Values for json.dumps(…, allow_nan=False).
+
+    Raises TypeError for what is no record, and BadInput for an infinite number.
+    """
     for kind, write in _WRITERS.items():
         if isinstance(record, kind):
             return write(record)
@@ -74,6 +78,8 @@ def _question(question: Question) -> dict[str, Any]:
         for name in ("model", "prompt", "counterfactual", "position", "bos")
     }
     chosen = {name: getattr(question, name) for name in ("answer", "distractor")}
+    if question.chat:
+        written["chat"] = True
     return written | {name: {"id": id} for name, id in chosen.items() if id is not None}
 
 
@@ -98,7 +104,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray | np.generic):
         return record_json(value.tolist())
     if isinstance(value, float):
-        return value if math.isfinite(value) else None
+        if math.isinf(value):
+            raise BadInput("A number came out infinite.", "Ask with a smaller scale, or otherwise.")
+        return None if math.isnan(value) else value
     if value is None or isinstance(value, bool | int | str):
         return value
     raise TypeError(f"{type(value).__name__} can't be written as JSON")

@@ -9,11 +9,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from attention_viz.exports import script_parts as parts
-from attention_viz.records.ablation import Ablation
+from attention_viz.records.ablation import Ablation, AblationKind
 from attention_viz.records.circuits.attribution import AttributionRequest, Direction, Method
 from attention_viz.records.circuits.circuit import Circuit, CircuitEdge, CircuitRequest, CutRequest
 from attention_viz.records.circuits.faithfulness import FaithfulnessResult
 from attention_viz.records.circuits.pairs import PairSet
+from attention_viz.records.circuits.replacing import InputPart, MeanOver, Replacing
 from attention_viz.records.errors import BadInput
 from attention_viz.records.ids import HeadId
 from attention_viz.records.question import Question
@@ -33,9 +34,15 @@ def script_of(
     every edge by direct path patching. Of cut or given edges: the mean logit difference, exact
     edges by path patching, estimated ones by EAP or EAP-IG, and where `faithfulness` is given the
     metric of the circuit alone, of nothing, and their ratio. `pairs` are the circuit's; a family
-    needs them (Attribution.pairs). Raises BadInput where they are needed and missing, and for
-    families whose heads or readers TransformerLens hooks elsewhere.
+    needs them (Attribution.pairs). Raises BadInput where they are needed and missing, for families
+    whose heads or readers TransformerLens hooks elsewhere, and for a model that other programs
+    can't find.
     """
+    if not folder_or_name:
+        raise BadInput(
+            "A script loads the model from a folder, and this model's could not be kept.",
+            "Start with ATTENTION_VIZ_CACHE set to a folder that can be written.",
+        )
     if not circuit.is_plain:
         raise BadInput(
             "A TransformerLens script can't recompute this circuit: norms or factors lie between "
@@ -57,8 +64,10 @@ def _script_of_heads(circuit: Circuit, model: str) -> str:
         _prompt(question, circuit.tokens, circuit.position, circuit.answer, circuit.distractor),
         _heads(circuit.heads),
         _edges(circuit.causal_edges),
+        _written(circuit.request.question),
         parts.READ,
         parts.ONE_PROMPT,
+        parts.SAME_TOKENS.format(ids=_ids(circuit.tokens)) if question.chat else "",
         _edit(ablation, question),
         parts.PATCH_OTHER if has_other else parts.PATCH_EDITED,
         parts.ABLATE,
@@ -82,10 +91,11 @@ def _script_of_edges(
         _load(f"A circuit: {request.label}.", model),
         _pairs(circuit, pairs),
         _edges(circuit.causal_edges),
+        _written(circuit.request.question),
         parts.READ,
         parts.MANY_PROMPTS,
         parts.WRITERS,
-        parts.REPLACED[request.ablation.kind],
+        _replaced(request.ablation.kind, request.replacing),
         parts.PATHS,
         _estimate(request.attribution) if needs_scores else "",
         parts.CIRCUIT.format(keeps_mlps=found.request.keeps_mlps) if found else "",
@@ -120,10 +130,21 @@ def _faithfulness(found: FaithfulnessResult) -> Iterable[str]:
     yield parts.compare("faithfulness", share, found.measured.faithfulness)
 
 
+def _replaced(kind: AblationKind, replacing: Replacing) -> str:
+    """What writers' results are replaced by."""
+    if kind is AblationKind.RESAMPLE:
+        return parts.REPLACED[kind]
+    if replacing.mean is MeanOver.POSITION:
+        return parts.REPLACED_PER_POSITION
+    stays = replacing.input is InputPart.TOKEN
+    return _joined(parts.POSITIONS_STAY if stays else parts.NOTHING_STAYS, parts.REPLACED[kind])
+
+
 def _estimate(request: AttributionRequest) -> str:
     """How the gradients were taken."""
     if request.method is Method.EAP_IG:
-        points = parts.EAP_IG_POINTS.format(steps=request.steps)
+        shares = _literal([*request.points.shares(request.steps)])
+        points = parts.EAP_IG_POINTS.format(shares=shares)
     elif request.direction is Direction.DENOISE:
         points = parts.DENOISE_POINTS
     else:
@@ -163,6 +184,10 @@ def _prompt(
             f"POSITION = {position}  # where the next token is read",
         ]
     )
+
+
+def _written(question: Question) -> str:
+    return parts.CHAT if question.chat else parts.PLAIN
 
 
 def _pairs(circuit: Circuit, pairs: PairSet | None) -> str:

@@ -33,6 +33,17 @@ LAYERS, HEADS_PER_LAYER = model.cfg.n_layers, model.cfg.n_heads
 GROUP = HEADS_PER_LAYER // (model.cfg.n_key_value_heads or HEADS_PER_LAYER)  # heads per K and V
 '''
 
+# How a prompt is written before it is read
+PLAIN = """
+def written(text):
+    return text
+"""
+CHAT = """
+def written(text):
+    message = [{"role": "user", "content": text}]
+    return model.tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
+"""
+
 READ = """
 differences = []
 
@@ -46,7 +57,7 @@ def ids_of(prompt):
     # A text, or token ids.
     ids = prompt
     if isinstance(prompt, str):
-        ids = model.tokenizer.encode(prompt, add_special_tokens=False)
+        ids = model.tokenizer.encode(written(prompt), add_special_tokens=False)
         ids = ids if ids[: len(BOS)] == BOS else BOS + ids
     return torch.tensor([ids], device=model.cfg.device)
 """
@@ -65,6 +76,12 @@ TOKENS = ids_of(PROMPT)
 CLEAN_LOGITS, CLEAN = run_clean(PROMPT)
 OTHER = None if COUNTERFACTUAL is None else run_clean(COUNTERFACTUAL)[1]
 FIRST = 1 if BOS and TOKENS.shape[1] > 1 else 0  # means leave out beginning of text
+"""
+
+# In a chat, what a person typed is text to us even where it looks like a special token.
+SAME_TOKENS = """
+if TOKENS[0].tolist() != {ids}:
+    raise SystemExit("The chat template gives other tokens here than those that were measured.")
 """
 
 MANY_PROMPTS = """
@@ -237,7 +254,21 @@ def writers_of(prompt):
     return found
 """
 
-# What writers' results are replaced by.
+# What writers' results are replaced by. In braces: the part of the input that stays.
+POSITIONS_STAY = """
+def kept_of(prompt):
+    # Position embeddings, which stay: of the input only the token embedding is replaced.
+    with torch.no_grad():
+        _, cache = model.run_with_cache(ids_of(prompt))
+    return cache["hook_pos_embed"]
+"""
+
+NOTHING_STAYS = """
+def kept_of(prompt):
+    # Nothing: of the input the position embeddings are replaced as well.
+    return 0
+"""
+
 REPLACED = {
     AblationKind.RESAMPLE: """
 def replaced_of(pair):
@@ -245,7 +276,9 @@ def replaced_of(pair):
 """,
     AblationKind.ZERO: """
 def replaced_of(pair):
-    return {name: torch.zeros_like(value) for name, value in writers_of(pair[0]).items()}
+    found = {name: torch.zeros_like(value) for name, value in writers_of(pair[0]).items()}
+    found["input"] = found["input"] + kept_of(pair[0])
+    return found
 """,
     AblationKind.MEAN: """
 def mean_writers():
@@ -254,6 +287,7 @@ def mean_writers():
     for clean, *_ in PAIRS:
         for name, value in writers_of(clean).items():
             first = 1 if BOS and value.shape[1] > 1 else 0
+            value = value - kept_of(clean) if name == "input" else value
             kept.setdefault(name, []).append(value[0, first:])
     return {name: torch.cat(values).mean(0) for name, values in kept.items()}
 
@@ -262,9 +296,29 @@ MEANS = mean_writers()
 
 
 def replaced_of(pair):
-    return {name: MEANS[name].expand_as(value) for name, value in writers_of(pair[0]).items()}
+    found = {name: MEANS[name].expand_as(value) for name, value in writers_of(pair[0]).items()}
+    found["input"] = found["input"] + kept_of(pair[0])
+    return found
 """,
 }
+
+# The mean of every position by itself; the position embeddings are the same in all prompts.
+REPLACED_PER_POSITION = """
+def mean_writers():
+    # Over all clean prompts, which have one length.
+    kept = {}
+    for clean, *_ in PAIRS:
+        for name, value in writers_of(clean).items():
+            kept.setdefault(name, []).append(value)
+    return {name: sum(values) / len(values) for name, values in kept.items()}
+
+
+MEANS = mean_writers()
+
+
+def replaced_of(pair):
+    return MEANS
+"""
 
 EDGES_OF_PAIRS = """
 effects = {edge: 0.0 for edge in EDGES if edge[4]}
@@ -293,13 +347,13 @@ def points_of(pair):
 """
 
 EAP_IG_POINTS = """
-STEPS = {steps}
+SHARES = {shares}  # of that way
 
 
 def points_of(pair):
     # Where gradients are taken: on the way from the counterfactual's embeddings to the clean ones.
     start, stop = writers_of(pair[1])["input"], writers_of(pair[0])["input"]
-    return [(ids_of(pair[0]), start + k / STEPS * (stop - start)) for k in range(1, STEPS + 1)]
+    return [(ids_of(pair[0]), start + share * (stop - start)) for share in SHARES]
 """
 
 ESTIMATE = """

@@ -185,7 +185,8 @@ def minimality_table(result: FaithfulnessResult) -> Table:
 
 def comparison_table(comparison: CircuitComparison) -> Table:
     """Heads and MLPs, then edges, with both circuits' scores."""
-    headers = ["name", "kind", "in", "left (logits)", "right (logits)"]
+    turned = ", sign turned" if comparison.is_turned else ""
+    headers = ["name", "kind", "in", "left (logits)", f"right (logits{turned})"]
     mine, theirs = (
         {edge.id: float(edge.value) for edge in circuit.causal_edges}
         for circuit in (comparison.left, comparison.right)

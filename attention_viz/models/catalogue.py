@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from attention_viz.models.packaged import PACKAGED
 from attention_viz.records.errors import BadInput
 from attention_viz.records.model import EMBEDDED, ModelEntry
 
@@ -18,12 +19,16 @@ class Catalogue:
 
     @classmethod
     def standard(cls, extra: Iterable[str] = ()) -> "Catalogue":
-        """The embedded model, GPT-2, and those named on the command line.
+        """The embedded model, those in installed packages, GPT-2, and those named on the command
+        line.
 
-        `extra` holds hub names or local folders. Raises BadInput for a folder without a model.
+        `extra` holds hub names, local folders or GGUF files. Raises BadInput for a folder without
+        a model, and for a packaged model that is not installed.
         """
+        packaged = [entry for entry in (each.entry() for each in PACKAGED) if entry is not None]
         entries = [
             ModelEntry(EMBEDDED, str(_EMBEDDED_FOLDER), True, "small, trained by this project"),
+            *packaged,
             ModelEntry("gpt2", "gpt2", False, "GPT-2 small, from the hub when first chosen"),
         ]
         for text in extra:
@@ -44,16 +49,29 @@ class Catalogue:
 
 
 def _read_entry(text: str, taken: set[str]) -> ModelEntry:
-    """A folder where there is one of that path, else a hub name."""
+    """A folder or GGUF file where there is one of that path, else a hub name."""
+    for packaged in PACKAGED:
+        if text == packaged.name:
+            raise packaged.missing()
     folder = Path(text).expanduser()
+    if folder.suffix == ".gguf" and folder.is_file():
+        name = _free_name(folder.stem, taken)
+        return ModelEntry(name, str(folder.resolve()), True, is_gguf=True)
     looks_like_path = text.startswith((".", "/", "~")) or "\\" in text or text.count("/") > 1
     if not folder.is_dir():
-        if looks_like_path or not text.strip():
+        if looks_like_path or folder.suffix == ".gguf" or not text.strip():
             raise BadInput(
-                f"There is no folder {text!r}.",
-                "Give a folder that holds a Hugging Face model, or a hub name like gpt2.",
+                f"There is no folder or GGUF file {text!r}.",
+                "Give a folder that holds a Hugging Face model, a GGUF file, or a name on the hub "
+                "like gpt2.",
             )
         return ModelEntry(text, text, False, "from the hub when first chosen")
+    if not (folder / "config.json").is_file() and (folder / "adapter_config.json").is_file():
+        raise BadInput(
+            f"The folder {text!r} holds an adapter without its model (adapter_config.json).",
+            "Merge it into its model, model.merge_and_unload().save_pretrained(FOLDER), and give "
+            "that folder.",
+        )
     if not (folder / "config.json").is_file():
         raise BadInput(
             f"The folder {text!r} holds no model (no config.json).",

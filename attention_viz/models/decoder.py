@@ -24,6 +24,7 @@ from attention_viz.models.attention import (
     listening,
     use_our_attention,
 )
+from attention_viz.models.finite import need_finite_run
 from attention_viz.models.fused import fuse_activations
 from attention_viz.models.writes import Writes
 from attention_viz.records.errors import BadInput
@@ -108,7 +109,7 @@ class Decoder:
         """One forward pass of the model, with its activations kept.
 
         `edit` is an intervention on the heads' outputs; the kept z is edited. Raises BadInput where
-        patterns are asked of a model whose attention is not heard.
+        patterns are asked of a model whose attention is not heard, and for NaN or inf.
         """
         if patterns:
             self.need_attention("Attention patterns")
@@ -125,6 +126,7 @@ class Decoder:
         )
         with self._keeping_calls(run), listening(listener):
             self.run_blocks(ids)
+        need_finite_run(run, is_edited=edit is not None)
         return run
 
     def run_blocks(self, ids: Int[Tensor, "batch pos"], stretch: Run | None = None) -> None:

@@ -4,6 +4,9 @@ Prints every required and goal number, the exact sentences, the counts of head s
 first sentence and the heads' behaviour scores; ``--json`` prints them as one object,
 ``--write-card``
 puts them into the folder's model card.
+
+``--model smollm2`` measures a language model on the same held-out templates instead, with and
+without beginning of text; its card has more (``python -m attention_viz.cards``).
 """
 
 from __future__ import annotations
@@ -13,6 +16,10 @@ import json
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from attention_viz.models.evaluation.language import Solved
 
 EMBEDDED = Path(__file__).parent / "embedded"
 
@@ -43,6 +50,23 @@ def evaluate(folder: Path, *, count: int = 600) -> dict:
     }
 
 
+def measure_both_ways(folder: str, *, count: int = 200) -> tuple[list[Solved], list[Solved]]:
+    """A language model's shares of questions solved, with beginning of text and without."""
+    from attention_viz.models.evaluation.language import measure_language
+    from attention_viz.models.evaluation.scoring import Subject
+
+    subjects = (Subject(Path(folder), bos=bos) for bos in (True, False))
+    return tuple(measure_language(subject, count=count) for subject in subjects)
+
+
+def describe_both(both: tuple[list[Solved], list[Solved]]) -> str:
+    """Both shares of every kind of question, a line each."""
+    return "\n".join(
+        f"{one.name:<52} {one.rate.share:.3f} {other.rate.share:.3f}  ({one.rate.of})"
+        for one, other in zip(*both, strict=True)
+    )
+
+
 def describe(report: dict) -> str:
     """The report as text for a terminal."""
     lines = [describe_score(score) for score in report["scores"]]
@@ -70,16 +94,29 @@ def main(arguments: list[str] | None = None) -> None:
     """Evaluates a folder and prints the result."""
     parser = argparse.ArgumentParser(prog="python -m attention_viz.models.evaluate")
     parser.add_argument("--folder", type=Path, default=EMBEDDED)
-    parser.add_argument("--count", type=int, default=600, help="questions per behaviour")
+    parser.add_argument("--model", help="a language model of the catalogue instead")
+    parser.add_argument("--count", type=int, help="questions per behaviour (default: 600, or 200)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--write-card", action="store_true", help="write FOLDER/README.md")
     options = parser.parse_args(arguments)
-    report = evaluate(options.folder, count=options.count)
+    if options.model is not None:
+        both = measure_both_ways(_folder_of(options.model), count=options.count or 200)
+        rows = [[asdict(each) for each in solved] for solved in both]
+        print(json.dumps(rows, ensure_ascii=False) if options.json else describe_both(both))
+        return
+    report = evaluate(options.folder, count=options.count or 600)
     if options.write_card:
         from attention_viz.models.evaluation.card import write_card
 
         write_card(options.folder, report)
     print(json.dumps(report, ensure_ascii=False) if options.json else describe(report))
+
+
+def _folder_of(name: str) -> str:
+    from attention_viz.models.catalogue import Catalogue
+    from attention_viz.models.loading import load_model
+
+    return load_model(Catalogue.standard([name]).entry(name), device="cpu").info.folder
 
 
 if __name__ == "__main__":

@@ -1,29 +1,29 @@
 """Loading a model of the catalogue: safetensors only, no remote code, from a folder or the hub."""
 
 import os
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
+from attention_viz.models.building import BUILDING
 from attention_viz.models.decoder import Decoder
+from attention_viz.models.folder import ModelFolder, in_a_line, read_folder
+from attention_viz.models.gguf import unpacked
 from attention_viz.models.positions import position_embeddings
 from attention_viz.models.self_test import capabilities_of, run_self_test
 from attention_viz.models.streams import Streams
 from attention_viz.models.vocabulary import Vocabulary
+from attention_viz.models.weights import Plan, build, plan_for
 from attention_viz.records.errors import BadInput, ModelUnavailable
 from attention_viz.records.model import ModelEntry, ModelInfo, SelfCheck
 
 Report = Callable[[str], None]
-
-# transformers builds models under settings of the whole process: two built at once leave each
-# other's weights empty ("Cannot copy out of meta tensor").
-_building = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -66,33 +66,45 @@ def load_model(
     memory: int | None = None,
     dtype: torch.dtype = torch.float32,
     implementation: str = "sdpa",
+    padding: str = "drop",
     report: Report = lambda text: None,
 ) -> LoadedModel:
-    """Load, warm up and check a model. Raises ModelUnavailable with what was tried."""
+    """Load, warm up and check a model. Raises ModelUnavailable with what was tried.
+
+    `padding`: whether rows of the unembedding beyond the tokenizer count in the softmax ("keep").
+    """
     started = time.perf_counter()
     transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity_error()
     if threads is not None:
         torch.set_num_threads(threads)
     target = choose_device(device)
-    folder = Path(entry.source) if entry.is_local else _download(entry, report)
-    with _building:
+    with _folder_of(entry, report) as place, BUILDING:
+        folder = read_folder(entry.name, place)
+        plan = plan_for(folder)
         report("reading the tokenizer")
-        tokenizer = _read_tokenizer(entry, folder)
+        tokenizer = _read_tokenizer(plan)
         report("reading the weights")
-        hf = _read_weights(entry, folder, dtype).to(target)
+        hf = build(plan, dtype).to(target)
     report("warming up")
     decoder = Decoder(hf, implementation=_usable(hf, implementation))
     decoder.memory = memory
-    vocabulary = Vocabulary(
-        tokenizer,
-        size=decoder.settings.d_vocab,
-        context=decoder.settings.n_ctx,
-        prepends_bos=bool(decoder.settings.default_prepend_bos),
-    )
+    vocabulary = _vocabulary(entry, tokenizer, decoder, padding)
     checks = run_self_test(decoder)
-    info = _describe(entry, decoder, vocabulary, checks, time.perf_counter() - started)
+    notes = (*_told_of_numbers(folder), *vocabulary.notes)
+    seconds = time.perf_counter() - started
+    info = _describe(entry, place, decoder, vocabulary, checks, notes, seconds)
     return LoadedModel.of(info, decoder, vocabulary)
+
+
+@contextmanager
+def _folder_of(entry: ModelEntry, report: Report) -> Iterator[Path]:
+    """The folder a model is read from; of a GGUF file it may be gone afterwards."""
+    if entry.is_gguf:
+        with unpacked(Path(entry.source), expected=entry.sha256, report=report) as folder:
+            yield folder
+    else:
+        yield Path(entry.source) if entry.is_local else _download(entry, report)
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -151,38 +163,42 @@ def _reporting_bar(report: Report) -> type:
     return Bar
 
 
-def _read_tokenizer(entry: ModelEntry, folder: Path):
+def _read_tokenizer(plan: Plan):
+    name, path = plan.folder.name, plan.folder.path
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(path, config=plan.config, trust_remote_code=False)
         if not tokenizer.encode("a word", add_special_tokens=False):
             raise ValueError("it reads every text as nothing")  # what missing files come to
         return tokenizer
     except Exception as error:
         raise ModelUnavailable(
-            f"The model {entry.name!r} has no tokenizer that can be read ({_first_line(error)}).",
+            f"The model {name!r} has no tokenizer that can be read ({in_a_line(error)}).",
             "Save the tokenizer beside the weights with tokenizer.save_pretrained(FOLDER).",
         ) from error
 
 
-def _read_weights(entry: ModelEntry, folder: Path, dtype: torch.dtype):
-    if not any(folder.glob("*.safetensors")):
+def _vocabulary(entry: ModelEntry, tokenizer, decoder: Decoder, padding: str) -> Vocabulary:
+    """Raises ModelUnavailable for a tokenizer of another model: its own tokens have no row."""
+    rows = decoder.settings.d_vocab
+    if tokenizer.vocab_size > rows:
         raise ModelUnavailable(
-            f"The model {entry.name!r} has no safetensors file.",
-            "Only safetensors are read, no pickles: save it again with "
-            "model.save_pretrained(FOLDER).",
+            f"The tokenizer of {entry.name!r} has {tokenizer.vocab_size} tokens, its embedding "
+            f"{rows} rows: they belong to different models.",
+            "Save the model's own tokenizer beside the weights: tokenizer.save_pretrained(FOLDER).",
         )
-    try:
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-        for each in (config, config.get_text_config()):
-            each._attn_implementation = None  # a file's wish is not ours: sdpa where it can be
-        return AutoModelForCausalLM.from_pretrained(
-            folder, config=config, dtype=dtype, use_safetensors=True, trust_remote_code=False
-        )
-    except Exception as error:
-        raise ModelUnavailable(
-            f"The model {entry.name!r} can't be loaded ({_first_line(error)}).",
-            "Give a causal language model that transformers reads without remote code.",
-        ) from error
+    return Vocabulary(
+        tokenizer,
+        size=rows,
+        context=decoder.settings.n_ctx,
+        prepends_bos=bool(decoder.settings.default_prepend_bos),
+        keeps_padding=padding == "keep",
+    )
+
+
+def _told_of_numbers(folder: ModelFolder) -> tuple[str, ...]:
+    """In what the numbers were stored, where that is not what is computed with."""
+    stored = [dtype for dtype in folder.dtypes if dtype != "F32"]
+    return (f"weights stored as {', '.join(stored)}",) if stored else ()
 
 
 def _usable(hf, implementation: str) -> str:
@@ -190,11 +206,20 @@ def _usable(hf, implementation: str) -> str:
     return "eager" if hf.config._attn_implementation == "eager" else implementation
 
 
+def _kept(entry: ModelEntry, folder: Path) -> str:
+    """Where other programs find the model; "" for a GGUF file whose weights could not be kept."""
+    if not entry.is_gguf:
+        return entry.source
+    return str(folder) if folder.is_dir() else ""
+
+
 def _describe(
     entry: ModelEntry,
+    place: Path,
     decoder: Decoder,
     vocabulary: Vocabulary,
     checks: tuple[SelfCheck, ...],
+    notes: tuple[str, ...],
     seconds: float,
 ) -> ModelInfo:
     return ModelInfo(
@@ -213,11 +238,9 @@ def _describe(
         prepends_bos=vocabulary.prepends_bos,
         seconds=seconds,
         engine="one pass" if decoder.calls_blocks else "whole forwards",
+        chats=vocabulary.chat is not None,
+        folder=_kept(entry, place),
         adds_positions=position_embeddings(decoder, 2) is not None,
         checks=checks,
+        notes=notes,
     )
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip().splitlines()
-    return (text[0] if text else type(error).__name__)[:200]

@@ -20,10 +20,14 @@ def is_byte(piece: str | None) -> bool:
     return bool(_BYTE.fullmatch(piece or ""))
 
 
-def readable(text: str, piece: str | None) -> str:
-    """The text of a piece decoded alone; ⟨piece⟩ where it is not whole characters."""
-    if piece and piece.startswith("▁") and not text.startswith(" "):
-        return " " + text  # SentencePiece drops the space when one piece is decoded alone
+def readable(text: str, piece: str) -> str:
+    """The text of a piece decoded alone; ⟨piece⟩ where it is not whole characters.
+
+    SentencePiece drops blanks at the beginning of what it decodes, and here each piece is one.
+    """
+    spaced = " " if piece == "<0x20>" else piece.replace("▁", " ")
+    if spaced.lstrip(" ") == text.lstrip(" ") and spaced != piece:
+        return spaced
     return f"⟨{piece}⟩" if "�" in text or not text else text
 
 

@@ -95,10 +95,10 @@ class Streams:
 
     def backward(
         self,
-        ids: Int[Tensor, "batch pos"],
+        ids: Int[Tensor, "batch prompt"],
         metric: Callable[[Residual], Float[Tensor, " batch"]],
         *,
-        embeddings: Residual | None = None,
+        embeddings: Float[Tensor, "batch part d_model"] | None = None,
         stretch: Run | None = None,
     ) -> Backward:
         """Gradients of `metric(final residual stream)`, summed over the batch, at every reader.
@@ -135,7 +135,7 @@ class Streams:
     @torch.no_grad()
     def run_split(
         self,
-        ids: Int[Tensor, "batch pos"],
+        ids: Int[Tensor, "batch prompt"],
         split: Split,
         listener: Listener,
         *,

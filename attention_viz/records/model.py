@@ -10,9 +10,19 @@ class ModelEntry:
     """A line of the catalogue, fixed when the server starts."""
 
     name: str  # what requests, links and the menu say
-    source: str  # a folder or a hub name; never taken from a browser
+    source: str  # a folder, a GGUF file or a hub name; never taken from a browser
     is_local: bool
     about: str = ""
+    licence: str = ""  # as SPDX names it
+    is_gguf: bool = False  # the source is a file of llama.cpp's format
+    sha256: str | None = None  # of a file that is to be this one and no other
+
+    @property
+    def place(self) -> str:
+        """Where it comes from, in words."""
+        if not self.is_local:
+            return "hub"
+        return "GGUF file" if self.is_gguf else "local folder"
 
 
 @dataclass(frozen=True)
@@ -50,11 +60,14 @@ class ModelInfo:
     prepends_bos: bool  # TransformerLens' habit for this model
     seconds: float  # to load
     engine: str = "one pass"  # or "whole forwards", one per candidate, where blocks can't be called
+    chats: bool = False  # its tokenizer has a chat template
+    folder: str = ""  # where other programs can load it, or its name on the hub; "": nowhere
     # whether position embeddings are added to the tokens' (GPT-2), which edges can keep or replace
     adds_positions: bool = False
     checks: tuple[SelfCheck, ...] = ()  # passed when it was loaded; otherwise it was refused
     capabilities: tuple[Capability, ...] = ()
     convention: str = ""  # how head results count, where that has to be said beside scores
+    notes: tuple[str, ...] = ()  # what else to know of its weights and its vocabulary
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ class Question:
     counterfactual: str | None = None  # a prompt with the same number of tokens
     answer: int | None = None  # token id; None = the clean top-1 (never the distractor)
     distractor: int | None = None  # token id; None = the clean runner-up (never the answer)
+    chat: bool = False  # every prompt is a user's message, in the model's chat template
 
 
 @dataclass(frozen=True)

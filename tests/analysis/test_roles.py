@@ -17,10 +17,11 @@ from attention_viz.analysis.roles.roles import head_roles
 from attention_viz.analysis.sweep import all_heads
 from attention_viz.models.loading import load_model
 from attention_viz.records.attention import AttentionRequest
-from attention_viz.records.circuits.roles import HeadRole, Role, RolesRequest
+from attention_viz.records.circuits.roles import GeneralRequest, HeadRole, Role, RolesRequest
 from attention_viz.records.errors import BadInput
 from attention_viz.records.ids import HeadId, parse_heads
 from attention_viz.records.model import EMBEDDED, ModelEntry
+from attention_viz.records.pace import Pace
 from attention_viz.records.question import Question
 from tests.analysis import oracle, role_model
 from tests.analysis.test_one_pass import plain_model
@@ -105,6 +106,30 @@ def test_a_mover_is_measured_only_where_induction_would_look_elsewhere(by_hand):
     copying = found.of(HeadId(1, 3))
     assert copying.role is Role.INDUCTION
     assert score(copying, Role.ANSWER) == pytest.approx(1, abs=1e-3)
+
+
+class Remembering(Pace):
+    """What was recalled, as the workbench remembers it."""
+
+    def __init__(self):
+        self.known, self.computed = {}, []
+
+    def recall(self, request, compute):
+        if request not in self.known:
+            self.computed.append(request)
+            self.known[request] = compute()
+        return self.known[request]
+
+
+def test_scores_of_the_model_itself_are_measured_once(load, ask_about):
+    """Another prompt finds them there, and with them the same roles, scores and evidence."""
+    model, pace = load("llama"), Remembering()
+    for question in (ask_about("llama"), ask_about("llama", answer=7, distractor=9)):
+        found = head_roles(model, RolesRequest(question), pace)
+        alone = head_roles(model, RolesRequest(question))
+        assert found.roles == alone.roles
+    bos = ask(model, question).tokens.bos
+    assert pace.computed == [GeneralRequest("llama", bos)]
 
 
 def test_without_the_answer_in_the_prompt_only_general_roles_and_backup(load, ask_about):

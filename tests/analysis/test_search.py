@@ -10,11 +10,17 @@ from attention_viz.analysis.edits import edit_of
 from attention_viz.analysis.metrics import margin
 from attention_viz.analysis.one_pass import Candidate
 from attention_viz.analysis.question import ask
-from attention_viz.analysis.search import estimate_search, search_heads
+from attention_viz.analysis.search import (
+    OutOfBudget,
+    begin_search,
+    estimate_search,
+    search_heads,
+)
 from attention_viz.analysis.sweep import all_heads, sweep_heads
 from attention_viz.records.ablation import Ablation
 from attention_viz.records.errors import BadInput
 from attention_viz.records.ids import HeadId
+from attention_viz.records.pace import Pace
 from attention_viz.records.search import EstimateRequest, Objective, SearchRequest, Strategy
 from attention_viz.records.sweep import SweepRequest
 from tests.analysis.test_one_pass import one_pass
@@ -62,7 +68,7 @@ def test_a_targeted_search_flips_with_a_minimal_set(load, ask_about, name):
 def test_a_generic_search_grows_the_best_pair(load, ask_about):
     """With all heads on the shortlist (12 × 20 % is below its least size of 8), checked by hand."""
     model, question = load("gpt2"), ask_about("gpt2")
-    request = SearchRequest(question, max_heads=3)
+    request = SearchRequest(question, max_heads=3, strategy=Strategy.PAIRS)
     found = search_heads(model, request)
     asked = ask(model, question)
     effect = sweep_heads(model, SweepRequest(question)).effect
@@ -122,7 +128,7 @@ def test_greedy_takes_the_best_head_each_time(load, ask_about):
 
 
 @pytest.mark.parametrize("name", ["gpt2", "llama", "neox"])
-def test_only_an_exhaustive_search_says_smallest(load, ask_about, name):
+def test_an_exhaustive_search_finds_the_smallest(load, ask_about, name):
     model, question = load(name), ask_about(name)
     asked = ask(model, question)
     request = SearchRequest(
@@ -144,7 +150,7 @@ def test_only_an_exhaustive_search_says_smallest(load, ask_about, name):
     margins = [score for _, score, top in levels[-1] if top == request.flip_to]
     assert found.score == pytest.approx(max(margins), abs=1e-9)
     beam = search_heads(model, replace(request, strategy=Strategy.BEAM))
-    assert len(beam.heads) == len(found.heads) and beam.smallest is None
+    assert len(beam.heads) == len(found.heads)
 
 
 def test_an_exhaustive_search_for_kl_finds_the_greatest(load, ask_about):
@@ -173,8 +179,108 @@ def test_alternatives_are_other_minimal_sets(load, ask_about, strategy):
         for out in heads if len(heads) > 1 else ():
             rest = tuple(head for head in heads if head != out)
             assert scores_of(asked, [rest], request)[1] != [request.flip_to]
-    is_beaten = any(len(heads) < len(found.heads) for heads in found.alternatives)
-    assert found.smallest is (False if is_beaten else True if strategy == "exhaustive" else None)
+    if any(len(heads) < len(found.heads) for heads in found.alternatives):
+        assert found.smallest is False
+    elif strategy is Strategy.EXHAUSTIVE:
+        assert found.smallest is True
+
+
+class Keeping(Pace):
+    """Every partial record."""
+
+    def __init__(self):
+        self.partial = []
+
+    def report(self, done, total, partial=None):
+        self.partial.append(partial)
+
+
+@pytest.mark.parametrize("strategy", [Strategy.GUIDED, Strategy.GREEDY, Strategy.PAIRS])
+@pytest.mark.parametrize("rank", [2, 3, 5])
+def test_smallest_is_said_where_every_smaller_set_was_tried(load, ask_about, strategy, rank):
+    """Two heads that flip where no single one does are the smallest, however they were found."""
+    model, question = load("llama"), ask_about("llama")
+    asked = ask(model, question)
+    flip_to = asked.logits.topk(rank).indices[-1].item()
+    request = SearchRequest(question, Objective.FLIP, flip_to, strategy=strategy, alternatives=0)
+    search = begin_search(ask(model, question), request)
+    search.run()
+    found = search.result()
+    if not found.flipped:
+        return
+    smaller = [
+        heads
+        for size in range(1, len(found.heads))
+        for heads in combinations(all_heads(asked), size)
+    ]
+    tried_all = all(heads in search.known for heads in smaller)
+    assert found.smallest is (True if tried_all else None)
+    if tried_all and smaller:
+        assert flip_to not in scores_of(asked, smaller, request)[1]
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama", "neox"])
+def test_the_guided_search_is_never_worse_than_greedy(load, ask_about, name):
+    """Whichever token is to win: as often, with as few heads, and no run is done twice."""
+    model, question = load(name), ask_about(name)
+    asked = ask(model, question)
+    for flip_to in asked.logits.topk(9).indices[1:].tolist():
+        request = SearchRequest(question, Objective.FLIP, flip_to, max_heads=4, alternatives=0)
+        guided = search_heads(model, request)
+        greedy = search_heads(model, replace(request, strategy=Strategy.GREEDY))
+        assert request.strategy is Strategy.GUIDED
+        if greedy.flipped:
+            assert guided.flipped and len(guided.heads) <= len(greedy.heads), flip_to
+        if guided.flipped:
+            [score], [top] = scores_of(asked, [guided.heads], request)
+            assert top == flip_to and guided.score == pytest.approx(score, abs=1e-9)
+            assert guided.first_flip <= guided.evaluations and guided.gradients > 0
+        assert guided.steps[-1].heads == guided.heads
+
+
+def test_for_kl_the_guided_search_is_the_better_of_greedy_and_pairs(load, ask_about):
+    model, question = load("neox"), ask_about("neox")
+    request = SearchRequest(question, max_heads=3)
+    found = search_heads(model, request)
+    others = [
+        search_heads(model, replace(request, strategy=strategy))
+        for strategy in (Strategy.GREEDY, Strategy.PAIRS)
+    ]
+    assert found.score == pytest.approx(max(other.score for other in others), abs=1e-9)
+    assert found.gradients == 0  # there is no slope where KL is least
+
+
+@pytest.mark.parametrize("strategy", list(Strategy))
+def test_a_search_shows_the_best_set_it_has(load, ask_about, strategy):
+    """From the first report on, and never a worse one later; a flip as soon as it was run."""
+    model, question = load("gpt2"), ask_about("gpt2")
+    asked = ask(model, question)
+    flip_to = reachable_flip(asked)
+    request = SearchRequest(
+        question, Objective.FLIP, flip_to, max_heads=3, strategy=strategy, alternatives=0
+    )
+    pace = Keeping()
+    found = search_heads(model, request, pace)
+    shown = [each for each in pace.partial if each is not None and each.stopped == "running"]
+    assert shown and all(each.heads for each in shown)
+    worth = [(each.flipped, -len(each.heads) if each.flipped else 0, each.score) for each in shown]
+    assert worth == sorted(worth)
+    for each in shown:
+        assert each.flipped == (each.first_flip is not None)
+    assert found.flipped and found.first_flip == shown[-1].first_flip
+
+
+def test_the_guided_search_takes_heads_in_the_order_of_their_estimates(load, ask_about):
+    """The first heads that are run are those a backward pass ranks first."""
+    model, question = load("gpt2"), ask_about("gpt2")
+    asked = ask(model, question)
+    request = SearchRequest(question, Objective.FLIP, reachable_flip(asked), budget_evaluations=4)
+    search = begin_search(ask(model, question), request)
+    with pytest.raises(OutOfBudget):
+        search.run()
+    [guesses] = search.guess([()])
+    likely = sorted(search.pool, key=lambda head: (-guesses[head], head))[:4]
+    assert set(search.known) == {(head,) for head in likely}
 
 
 def test_without_a_member_other_heads_are_tried(load, ask_about):
@@ -210,6 +316,7 @@ def test_a_budget_of_seconds_is_kept(load, ask_about):
 @pytest.mark.parametrize(
     ("strategy", "runs"),
     [("greedy", 12 + 11 + 10), ("pairs", 12 + 28 + 6), ("beam", 12 + 66 + 220)]
+    + [("guided", 12 + 11 + 28 + 10 + 6)]
     + [("exhaustive", 12 + 66 + 220)],
 )
 def test_the_estimate_is_what_the_search_takes_at_most(load, ask_about, strategy, runs):

@@ -3,9 +3,10 @@
 A randomly initialised model of GPT-2 small's size, one pair of 15 tokens, fp32, in one run with
 TransformerLens: its `attribution_patch` (edge granularity) against our EAP over all 32,491 edges;
 its `faithfulness` of the top 200 edges, with its breakdown by class and without (its time less the
-extra forwards), against ours; EAP-IG with 5 steps against EAP. On the embedded model, how the
-estimates rank edges beside exact patching of all of them. Then how seconds grow with tokens, pairs
-and layers (`--growth`).
+extra forwards), against ours; EAP-IG with 5 steps against EAP; EAP and faithfulness of pairs that
+differ late against the same code computing all positions (`suffix`). On the embedded model, how
+the estimates rank edges beside exact patching of all of them. Then how seconds grow with tokens,
+pairs and layers (`--growth`).
 """
 
 import argparse
@@ -36,6 +37,7 @@ from attention_viz.records.circuits.pairs import Pair, PairsRequest
 from attention_viz.records.model import EMBEDDED, ModelEntry
 from attention_viz.records.question import Question
 from tests.benchmarks.models import config_of, prompt_of, save_random
+from tests.benchmarks.suffix import measure_circuits
 from tests.benchmarks.sweep import print_report
 
 TOKENS = 15
@@ -78,17 +80,17 @@ def median(work: Callable, rounds: int) -> tuple[float, object]:
     return statistics.median(seconds for seconds, _ in runs), runs[-1][1]
 
 
-def measure(rounds: int) -> dict:
+def measure(rounds: int, device: str) -> dict:
     """All ratios, in one process."""
     with tempfile.TemporaryDirectory() as name:
         folder = save_random(Path(name), config_of("gpt2"))
-        model = load_model(ModelEntry("bench", folder, True), device="cpu")
-        bridge = TransformerBridge.boot_transformers(folder, device="cpu", dtype=torch.float32)
+        model = load_model(ModelEntry("bench", folder, True), device=device)
+        bridge = TransformerBridge.boot_transformers(folder, device=device, dtype=torch.float32)
     request = AttributionRequest(pairs_of(TOKENS), Method.EAP, direction=Direction.DENOISE)
     found = attribute_edges(model, request)  # warms up, and finds the readers
     pair = found.pairs.pairs[0]
     ids = [
-        torch.tensor([[token.id for token in tokens.items]])
+        torch.tensor([[token.id for token in tokens.items]], device=device)
         for tokens in (pair.clean, pair.counterfactual)
     ]
 
@@ -106,6 +108,7 @@ def measure(rounds: int) -> dict:
     ig = replace(noise, method=Method.EAP_IG, steps=5)
     ig_s, _ = median(lambda: attribute_edges(model, ig), rounds)
     report = {
+        "device": device,
         "threads": torch.get_num_threads(),
         "tokens": len(pair.clean),
         "edges": found.graph.count,
@@ -117,7 +120,8 @@ def measure(rounds: int) -> dict:
         "eap_ig_s": ig_s,
         "eap_ig_over_eap": ig_s / noise_s,
     }
-    return report | check_faithfulness(model, bridge, found, ids, metric, rounds)
+    report |= check_faithfulness(model, bridge, found, ids, metric, rounds)
+    return report | measure_circuits(model, max(1, rounds // 2))
 
 
 def largest_difference(found, scores: dict) -> float:
@@ -174,9 +178,9 @@ def nodes_of(edge: EdgeId, position: int, layers: int) -> tuple:
     )
 
 
-def agree_with_exact() -> dict:
+def agree_with_exact(device: str) -> dict:
     """Spearman correlation of the estimates with exact patching of all edges, embedded model."""
-    model = load_model(Catalogue.standard().entry(EMBEDDED), device="cpu")
+    model = load_model(Catalogue.standard().entry(EMBEDDED), device=device)
     pairs = PairsRequest(Question(EMBEDDED, ""), family="indirect object ABBA", count=20)
     found = {method: attribute_edges(model, AttributionRequest(pairs, method)) for method in Method}
     exact = found[Method.EXACT]
@@ -207,15 +211,17 @@ GROWTH = [
 ]
 
 
-def grow(rounds: int) -> list[dict]:
+def grow(rounds: int, device: str) -> list[dict]:
     """Seconds of EAP, EAP-IG and one faithfulness check of the top edges."""
-    return [measure_growth(rounds, **sizes) for sizes in GROWTH]
+    return [measure_growth(rounds, device, **sizes) for sizes in GROWTH]
 
 
-def measure_growth(rounds: int, tokens: int = TOKENS, pairs: int = 1, layers: int = 12) -> dict:
+def measure_growth(
+    rounds: int, device: str, tokens: int = TOKENS, pairs: int = 1, layers: int = 12
+) -> dict:
     with tempfile.TemporaryDirectory() as name:
         folder = save_random(Path(name), config_of("gpt2", layers=layers))
-        model = load_model(ModelEntry("bench", folder, True), device="cpu")
+        model = load_model(ModelEntry("bench", folder, True), device=device)
     request = AttributionRequest(pairs_of(tokens, pairs), Method.EAP)
     found = attribute_edges(model, request)
     edges = edges_of(found.graph, cut_scores(found.graph, found.scores, EDGES, Cut.TOP))
@@ -230,14 +236,15 @@ def measure_growth(rounds: int, tokens: int = TOKENS, pairs: int = 1, layers: in
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--growth", action="store_true", help="measure growth too")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
-    report = measure(options.rounds)
-    report["embedded"] = agree_with_exact()
+    report = measure(options.rounds, options.device)
+    report["embedded"] = agree_with_exact(options.device)
     if options.growth:
-        report["growth"] = grow(max(1, options.rounds // 2))
+        report["growth"] = grow(max(1, options.rounds // 2), options.device)
     if options.json:
         print(json.dumps(report))
     else:

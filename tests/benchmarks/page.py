@@ -17,7 +17,9 @@ server_ms      user and system time of the server's process, in steps of 10 ms
 engine_ms      the same questions asked of the workbench alone, in this process
 
 `components`: Dash components mounted, by view. Goals are the issue's; × is the number over it.
-Pages of other commits: `--tree FOLDER` starts the server there.
+Pages of other commits: `--tree FOLDER` starts the server there. `--model smollm2` (or a folder):
+the same on that model; a circuit of a large one is measured by a click of its own, so leave those
+actions out (`--only`).
 """
 
 import argparse
@@ -41,7 +43,7 @@ from selenium.common.exceptions import WebDriverException
 
 from attention_viz.models.catalogue import Catalogue
 from attention_viz.records.circuits.pairs import PairsRequest, TokenPair
-from attention_viz.records.model import EMBEDDED
+from attention_viz.records.model import EMBEDDED, ModelEntry
 from attention_viz.records.question import Question
 from attention_viz.workbench import Workbench
 from tests.browser import chromium
@@ -85,9 +87,11 @@ class Server:
 
 
 @contextmanager
-def serving(tree: str) -> Iterator[Server]:
-    """A server of its own, its model ready."""
+def serving(tree: str, entry: ModelEntry) -> Iterator[Server]:
+    """A server of its own, its embedded model ready."""
     command = [sys.executable, "main.py", "serve", "--port", str(_free_port())]
+    if all(known.name != entry.name for known in Catalogue.standard().entries):
+        command += ["--model", entry.source]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     process = subprocess.Popen(command, cwd=tree, text=True, env=_AS_USERS_START_IT, **pipes)
     try:
@@ -114,10 +118,11 @@ def _free_port() -> int:
 class Cases:
     """Fresh questions, one after another."""
 
-    def __init__(self, bench: Workbench):
+    def __init__(self, bench: Workbench, model: str = EMBEDDED):
+        self._model = model
         # Another seed in each start: a server that goes on running knows the last one's.
         seed = int(time.time()) % 100_000
-        plain = Question(EMBEDDED, "")
+        plain = Question(model, "")
         asked = bench.measure(PairsRequest(plain, family=FAMILY, count=MOST_CASES, seed=seed))
         length = len(asked.pairs[0].clean.items)
         self._pairs = iter([p for p in asked.pairs if len(p.clean.items) == length])
@@ -127,17 +132,17 @@ class Cases:
         return next(self._pairs)
 
     def next(self, number: int) -> Case:
-        return Case(number, self.next_pair(), self._circuits)
+        return Case(number, self.next_pair(), self._circuits, self._model)
 
 
 class Benchmark:
     """Runs actions on one page in one browser, and the engine beside them."""
 
-    def __init__(self, server: Server, probe: Probe, bench: Workbench):
+    def __init__(self, server: Server, probe: Probe, bench: Workbench, model: str = EMBEDDED):
         self._server = server
         self._probe = probe
         self._bench = bench
-        self._cases = Cases(bench)
+        self._cases = Cases(bench, model)
         self._asker = ThreadPoolExecutor(1)
 
     def measure(self, action: Action, runs: int) -> dict[str, dict[str, Any]]:
@@ -286,6 +291,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=7, help="counted runs per action (default: 7)")
     parser.add_argument("--only", default="", help="results, separated by commas")
     parser.add_argument("--tree", default=".", help="folder whose main.py serves the page")
+    parser.add_argument("--model", default=EMBEDDED, help="a name of the menu, or a folder")
     parser.add_argument("--url", help="a page that is served already")
     parser.add_argument("--pid", type=int, help="its server's process, for server_ms")
     return parser.parse_args()
@@ -299,8 +305,11 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # neither browser nor server stays behind
     if lacks := chromium.missing():
         raise SystemExit(f"{lacks}; on Debian: apt install chromium chromium-driver")
-    bench = Workbench(Catalogue.standard(), device="cpu")
-    bench.wait(EMBEDDED)
+    is_known = any(entry.name == options.model for entry in Catalogue.standard().entries)
+    catalogue = Catalogue.standard([] if is_known else [options.model])
+    entry = next(e for e in catalogue.entries if options.model in (e.name, e.source))
+    bench = Workbench(catalogue, device="cpu")
+    bench.wait(entry.name)
     wanted = {name for name in options.only.split(",") if name}
 
     def tell(what: str) -> None:
@@ -310,11 +319,11 @@ def main() -> None:
     def given() -> Iterator[Server]:
         yield Server(options.url, options.pid)
 
-    with given() if options.url else serving(options.tree) as server:
+    with given() if options.url else serving(options.tree, entry) as server:
         browser = chromium.start()
         try:
             browser.set_window_size(*chromium.SIZE)
-            benchmark = Benchmark(server, Probe(browser, server.url), bench)
+            benchmark = Benchmark(server, Probe(browser, server.url), bench, entry.name)
             found = measure(benchmark, wanted, options.runs, tell)
         finally:
             browser.quit()

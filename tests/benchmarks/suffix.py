@@ -11,10 +11,17 @@ from collections.abc import Callable
 
 import torch
 
+from attention_viz.analysis.circuits.attribution import attribute_edges
+from attention_viz.analysis.circuits.cut import cut_scores, edges_of
+from attention_viz.analysis.circuits.faithfulness import measure_faithfulness
 from attention_viz.analysis.sweep import sweep_heads
 from attention_viz.models.decoder import Decoder
 from attention_viz.models.loading import LoadedModel
 from attention_viz.records.ablation import Ablation, AblationKind
+from attention_viz.records.circuits.attribution import AttributionRequest, Method
+from attention_viz.records.circuits.circuit import Cut
+from attention_viz.records.circuits.faithfulness import FaithfulnessRequest
+from attention_viz.records.circuits.pairs import Pair, PairsRequest
 from attention_viz.records.question import Question
 from attention_viz.records.sweep import SweepRequest
 from tests.benchmarks.models import prompt_of
@@ -55,10 +62,34 @@ def measure_sweeps(model: LoadedModel, rounds: int) -> dict:
         clean, other = pair_of(tokens, position)
         question = Question("bench", clean, counterfactual=other)
         request = SweepRequest(question, ablation=Ablation(AblationKind.RESAMPLE))
-        times = compare(model.decoder, lambda: sweep_heads(model, request), rounds)  # noqa: B023
-        report |= {
-            f"suffix_{tokens}_s": times[0],
-            f"all_positions_{tokens}_s": times[1],
-            f"suffix_speedup_{tokens}": times[1] / times[0],
-        }
+        report |= _compared(model, tokens, "", lambda: sweep_heads(model, request), rounds)  # noqa: B023
     return report
+
+
+def measure_circuits(model: LoadedModel, rounds: int, edges: int = 200) -> dict:
+    """EAP, and one faithfulness check of its top edges."""
+    report = {}
+    for tokens, position in SIZES.items():
+        clean, other = pair_of(tokens, position)
+        pairs = PairsRequest(Question("bench", ""), given=(Pair(clean, other, "w7", "w9"),))
+        request = AttributionRequest(pairs, Method.EAP)
+        found = attribute_edges(model, request)
+        top = cut_scores(found.graph, found.scores, edges, Cut.TOP)
+        check = FaithfulnessRequest(pairs, tuple(edges_of(found.graph, top)))
+        for name, work in (
+            ("eap_", lambda: attribute_edges(model, request)),  # noqa: B023
+            ("faithfulness_", lambda: measure_faithfulness(model, check)),  # noqa: B023
+        ):
+            report |= _compared(model, tokens, name, work, rounds)
+    return report
+
+
+def _compared(
+    model: LoadedModel, tokens: int, name: str, work: Callable[[], object], rounds: int
+) -> dict:
+    short, whole = compare(model.decoder, work, rounds)
+    return {
+        f"{name}suffix_{tokens}_s": short,
+        f"{name}all_positions_{tokens}_s": whole,
+        f"{name}suffix_speedup_{tokens}": whole / short,
+    }

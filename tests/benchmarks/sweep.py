@@ -6,7 +6,9 @@ a) TransformerLens' `run_with_hooks`, one head at a time;
 b) forward hooks on the plain Hugging Face model, one head at a time;
 c) ours; d) the floor: the multiplications our pass must do, at the rate of a large matrix product.
 The original's whole search (144 heads, 378 pairs, 28 sets per growth step) against one hooked
-forward per set, and how seconds and peak memory grow with tokens, layers and heads (`--growth`).
+forward per set; resample ablation where the prompts differ late, against the same engine computing
+all positions (`suffix`); how seconds and peak memory grow with tokens, layers and heads
+(`--growth`).
 
 In turns, in one run; medians are reported with their spread, and the largest difference of
 log-probabilities between the ways.
@@ -36,6 +38,7 @@ from attention_viz.records.ids import HeadId
 from attention_viz.records.model import ModelEntry
 from attention_viz.records.question import Question
 from tests.benchmarks.models import ARCHITECTURES, config_of, prompt_of, save_random
+from tests.benchmarks.suffix import measure_sweeps
 
 TOKENS = 15
 HeadSet = tuple[HeadId, ...]
@@ -218,6 +221,7 @@ def measure(architecture: str, device: str, rounds: int, *, is_search: bool = Fa
         report["speedup_vs_transformer_lens"] = report["transformer_lens_s"] / report["ours_s"]
         report |= {"matrix_product_gflop_per_s": rate / 1e9, "floor_s": floor}
         report["times_the_floor"] = report["ours_s"] / floor
+        report |= measure_sweeps(model, max(1, rounds // 2))
     return report
 
 

@@ -113,6 +113,7 @@ class Case:
     number: int
     pair: TokenPair
     circuits: TokenPair
+    model: str = EMBEDDED
 
     @property
     def heads(self) -> tuple[str, str]:
@@ -127,7 +128,7 @@ class Case:
     def question(self, pair: TokenPair | None = None) -> Question:
         pair = pair or self.pair
         return Question(
-            EMBEDDED,
+            self.model,
             pair.text.clean,
             counterfactual=pair.text.counterfactual,
             distractor=pair.distractor.id,
@@ -140,6 +141,7 @@ class Case:
             "prompt": pair.text.clean,
             "counterfactual": pair.text.counterfactual,
             "flip_to": pair.distractor.id,
+            **({} if self.model == EMBEDDED else {"model": self.model}),
             **more,
         }
         packed = zlib.compress(json.dumps(values).encode(), 9)
@@ -234,7 +236,7 @@ def _ask_heads(ask: Ask, case: Case, *names: str, kind: Ablation | None = None) 
     ablation = kind or Ablation()
     ask(PredictionRequest(case.question()))
     ask(AblationRequest(case.question(), _ids(*names), ablation))
-    ask(AttentionRequest(Question(EMBEDDED, case.pair.text.clean), _ids(*names)))
+    ask(AttentionRequest(Question(case.model, case.pair.text.clean), _ids(*names)))
 
 
 def _ask_head(ask: Ask, case: Case) -> None:
@@ -272,7 +274,8 @@ def _ask_bars(ask: Ask, case: Case) -> None:
 
 
 def _ask_lens(ask: Ask, case: Case) -> None:
-    ask(LensRequest(Question(EMBEDDED, case.pair.text.clean, distractor=case.pair.distractor.id)))
+    plain = Question(case.model, case.pair.text.clean, distractor=case.pair.distractor.id)
+    ask(LensRequest(plain))
 
 
 def _ask_cut(ask: Ask, case: Case) -> None:

@@ -68,6 +68,18 @@ def test_the_circuit_shows_the_command_lines_numbers(person, asked):
         assert drawn[component] == rounded(exact[component], 5)
 
 
+def test_roles_come_behind_the_graph_and_colour_it(person, asked):
+    roles = {n["id"]: n["role"]["name"] for n in asked["nodes"] if n["kind"] == "head"}
+
+    def drawn() -> dict:
+        return {n["id"]: n["role"] for n in person.graph("nodes") if n["id"] in roles}
+
+    person.until(lambda: drawn() == roles, "the roles that the command line prints")
+    person.until(
+        lambda: "not measured" not in person.text("#circuit-legend"), "the legend with roles"
+    )
+
+
 def test_a_click_on_a_head_tells_its_numbers(person, asked):
     node = next(node for node in asked["nodes"] if node["id"] == "L2H3")
     person.until(lambda: "runs" in person.text("#circuit-detail"), "the whole circuit's numbers")

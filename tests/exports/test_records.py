@@ -10,6 +10,7 @@ from attention_viz.exports.records import pick, record_json
 from attention_viz.records.ablation import Ablation, AblationKind
 from attention_viz.records.circuits.edge import EdgeId, Via
 from attention_viz.records.circuits.roles import Role
+from attention_viz.records.errors import BadInput
 from attention_viz.records.ids import HeadId
 from attention_viz.records.metrics import Metric
 from attention_viz.records.question import Question
@@ -151,12 +152,17 @@ def test_what_is_not_measured_is_null():
     sweep.effect[0, 1] = np.nan
     effect = record_json(sweep)["effect"]
     assert effect[0][1] is None and effect[0][0] == sweep.effect[0, 0]
-    assert record_json([float("inf"), np.float64("nan"), np.int64(3), np.True_]) == [
-        None,
-        None,
-        3,
-        True,
-    ]
+    assert record_json([np.float64("nan"), np.int64(3), np.True_]) == [None, 3, True]
+
+
+@pytest.mark.parametrize("value", [float("inf"), -float("inf"), np.float32("inf")])
+def test_what_is_infinite_is_no_result(value):
+    """Null would say that it was not measured."""
+    sweep = sweep_of(1, 3)
+    sweep.effect[0, 1] = value
+    for record in (sweep, value, {"found": [value]}, np.array([[value]])):
+        with pytest.raises(BadInput, match="infinite"):
+            record_json(record)
 
 
 def test_texts_are_exact():

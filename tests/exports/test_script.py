@@ -14,6 +14,7 @@ from attention_viz.analysis.circuits.faithfulness import measure_faithfulness
 from attention_viz.analysis.circuits.pairs import read_pairs
 from attention_viz.exports import script_parts
 from attention_viz.exports.script import script_of
+from attention_viz.models.cache import VARIABLE
 from attention_viz.models.catalogue import Catalogue
 from attention_viz.models.loading import load_model
 from attention_viz.records.ablation import Ablation, AblationKind
@@ -22,16 +23,19 @@ from attention_viz.records.circuits.attribution import (
     AttributionRequest,
     Direction,
     Method,
+    Points,
 )
 from attention_viz.records.circuits.circuit import CircuitRequest, CutRequest, EdgesRequest
 from attention_viz.records.circuits.faithfulness import FaithfulnessRequest
 from attention_viz.records.circuits.fit import fit_edges
 from attention_viz.records.circuits.pairs import Pair, PairsRequest
+from attention_viz.records.circuits.replacing import InputPart, MeanOver, Replacing
 from attention_viz.records.errors import BadInput
 from attention_viz.records.ids import parse_heads
 from attention_viz.records.model import EMBEDDED, ModelEntry
 from attention_viz.records.question import Question
 from tests.builders import ALL_ABLATIONS, NASTY, circuit_of, tokens_of
+from tests.gguf_for_tests import TEMPLATE, random_llama, write_gguf
 from tests.models_for_tests import COUNTERFACTUAL, PROMPT, save_random_model
 
 HEADS = parse_heads("L0H1, L0H3, L1H2, L2H0")
@@ -126,10 +130,21 @@ def test_chosen_heads_with_counterfactual(load, capsys, name, ablation):
 
 SCORES = [
     AttributionRequest(PairsRequest(Question("", "")), Method.EAP_IG, steps=3),
+    AttributionRequest(PairsRequest(Question("", "")), Method.EAP_IG, 3, points=Points.LEFT),
+    AttributionRequest(PairsRequest(Question("", "")), Method.EAP_IG, 3, points=Points.MID),
     AttributionRequest(PairsRequest(Question("", "")), Method.EAP),
     AttributionRequest(PairsRequest(Question("", "")), Method.EAP, direction=Direction.DENOISE),
     AttributionRequest(PairsRequest(Question("", "")), Method.EAP, ablation=AblationKind.ZERO),
     AttributionRequest(PairsRequest(Question("", "")), Method.EAP, ablation=AblationKind.MEAN),
+    *(
+        AttributionRequest(
+            PairsRequest(Question("", "")),
+            Method.EAP,
+            ablation=kind,
+            replacing=Replacing(InputPart.TOKEN),
+        )
+        for kind in (AblationKind.ZERO, AblationKind.MEAN)
+    ),
 ]
 
 
@@ -159,6 +174,26 @@ def test_cut_circuits_of_other_architectures(load, capsys, name):
     assert max(names["differences"]) < CLOSE / min(gap, 1)
 
 
+def test_a_chat_is_wrapped_by_the_script_too(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
+    file = write_gguf(
+        tmp_path / "chat.gguf", random_llama(), metadata={"tokenizer.chat_template": TEMPLATE}
+    )
+    model = load_model(ModelEntry("chat", str(file), True, is_gguf=True), device="cpu")
+    question = Question("chat", "hi 12", counterfactual="hi 34", chat=True)
+    mean = Ablation(AblationKind.MEAN, references=("hi 1", "hi 3"))
+    request = CircuitRequest(question, parse_heads("L0H1, L1H2"), mean)
+    circuit = measure_circuit(model, request)
+    names = run(script_of(circuit, model.info.folder), capsys)
+    assert max(names["differences"]) < CLOSE
+    typed = replace(request, question=replace(question, prompt="<|end|> 12", counterfactual=None))
+    circuit = measure_circuit(model, typed)
+    with pytest.raises(SystemExit, match="other tokens"):
+        run(script_of(circuit, model.info.folder), capsys)
+    with pytest.raises(BadInput, match="could not be kept"):
+        script_of(circuit, "")
+
+
 def faithfulness_request(model, circuit, pairs, **changes):
     edges = fit_edges((edge.id for edge in circuit.edges), model.streams.graph)
     return FaithfulnessRequest(pairs, edges, circuit.request.ablation.kind, **changes)
@@ -176,6 +211,28 @@ def test_faithfulness(load, capsys, kind, with_mlps):
     script = script_of(circuit, folder, faithfulness=found)
     assert_recomputed(script, capsys, circuit, others=4, close=1e-3)
     assert abs(found.measured.metric - found.empty) > 0.02  # the circuit does something
+
+
+@pytest.mark.parametrize(
+    "replacing",
+    [
+        Replacing(InputPart.TOKEN),
+        Replacing(mean=MeanOver.POSITION),
+        Replacing(InputPart.TOKEN, MeanOver.POSITION),
+    ],
+    ids=lambda each: each.label(AblationKind.MEAN),
+)
+def test_what_is_replaced_is_in_the_script(load, capsys, replacing):
+    model, folder = load(EMBEDDED)
+    given = (Pair(MARY, MARY_COUNTERFACTUAL, " Mary", " John"),)
+    given += (Pair(MARY_COUNTERFACTUAL, MARY, " John", " Mary"),)
+    pairs = PairsRequest(Question(EMBEDDED, ""), given=given)
+    scores = AttributionRequest(pairs, Method.EAP, ablation=AblationKind.MEAN, replacing=replacing)
+    circuit = measure_cut(model, CutRequest(scores, edges=60, exact_top=3))
+    asked = faithfulness_request(model, circuit, pairs, replacing=replacing)
+    found = measure_faithfulness(model, asked)
+    script = script_of(circuit, folder, pairs=read_pairs(model, pairs), faithfulness=found)
+    assert_recomputed(script, capsys, circuit, others=4, close=1e-3)
 
 
 def test_pairs_of_several_lengths(load, capsys):

@@ -11,9 +11,12 @@ from attention_viz.figures.circuits.faithfulness import (
     draw_curve,
     draw_minimality,
 )
+from attention_viz.figures.circuits.mib import describe_mib
 from attention_viz.records.ablation import AblationKind
 from attention_viz.records.circuits.faithfulness import Minimality
-from tests.builders import curve_of, proof_of
+from tests.builders import curve_of, mib_of, proof_of
+
+MIB = {"MIB, signed", "MIB, absolute"}
 
 
 def traces_of(figure):
@@ -65,6 +68,41 @@ def test_the_hovers_tell_every_number():
     interval = "0.310 (95 % interval 0.210 to 0.410)"
     assert list(traces["circuit"].customdata[1]) == [10, "1.00%", interval, "+1.930", "0.690"]
     assert list(traces["random circuits"].customdata[1]) == [10, "−0.020", "−0.070 to 0.030", 3]
+
+
+def test_mib_stands_beside_ours():
+    """At the shares of edges that are taken; the axis counts edges that heads share once."""
+    traces = traces_of(draw_curve(curve_of(1000), mib=mib_of(2000)))
+    assert set(traces_of(draw_curve(curve_of(1000)))) == set(traces) - MIB
+    signed, absolute = (traces[name] for name in sorted(MIB, reverse=True))
+    assert list(signed.y)[:4] == [0.0, 0.0, 0.1, 0.4]
+    assert list(signed.x) == [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] == list(absolute.x)
+    wanted, share, left, faithfulness, metric = signed.customdata[4]
+    assert (wanted, share, left) == (40, "2.0%", "40")
+    assert (faithfulness, metric) == ("0.700", "+0.700")
+    assert signed.line.dash != absolute.line.dash
+    assert signed.marker.symbol != absolute.marker.symbol
+
+
+def test_the_caption_of_mib_names_both_areas_and_empty_circuits():
+    text = describe_mib(mib_of())
+    for part in (
+        "top n of 2,000 edges",
+        "not refilled",
+        "resample",
+        "signed scores CPR 1.06",
+        "absolute scores CPR 0.25",
+        "CMD 0.08",
+        "4 of its circuits are empty",
+    ):
+        assert part in text
+    assert "from the logits, as many as fit. CPR 0.97" in describe_curve(curve_of())
+
+
+def test_what_was_replaced_is_told_in_full():
+    whole = "zero, position embeddings too"
+    assert whole in describe_curve(replace(curve_of(), replaced=whole))
+    assert whole in describe_proof(replace(proof_of(), replaced=whole))
 
 
 def test_what_was_not_measured_is_not_drawn():

@@ -45,7 +45,7 @@ def test_positions_count_from_either_end(vocabulary):
     ("changes", "message"),
     [
         ({"prompt": ""}, "prompt is empty"),
-        ({"prompt": " \n"}, "prompt is empty"),
+        ({"counterfactual": ""}, "counterfactual is empty"),
         ({"prompt": "to " * 200}, "at most 128"),
         ({"counterfactual": "When Mary left"}, "4 tokens, the prompt 15"),
         ({"counterfactual": "to " * 200}, "counterfactual is"),

@@ -29,6 +29,7 @@ def info_of(name: str = "embedded", layers: int = 2, heads: int = 3) -> ModelInf
         dtype="float32",
         prepends_bos=True,
         seconds=1.0,
+        folder="here",
     )
 
 

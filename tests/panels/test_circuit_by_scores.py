@@ -16,13 +16,17 @@ from attention_viz.panels.views.circuit.requests import (
     attribution_request,
     circuit_request,
     curve_request,
+    mib_request,
     proof_request,
 )
 from attention_viz.panels.views.circuit.source import SIZES
 from attention_viz.records.ablation import AblationKind
-from attention_viz.records.circuits.attribution import EdgePositionsRequest, Method
+from attention_viz.records.circuits.attribution import EdgePositionsRequest, Method, Points
+from attention_viz.records.circuits.circuit import Cut
+from attention_viz.records.circuits.replacing import InputPart, MeanOver, Replacing
 from attention_viz.records.errors import BadInput
 from attention_viz.records.page import PageState
+from tests.panels.fakes import FakeWorkbench
 from tests.panels.views import MARY, answer, by_id, draw, find_all, text_of
 
 SCORES = MARY.change(view="circuit").put("circuit", source="scores", edges=12)
@@ -45,6 +49,74 @@ def test_the_page_asks_for_what_its_controls_say():
     eap_ig = attribution_request(state.put("circuit", method="eap-ig"))
     assert eap_ig.method is Method.EAP  # integrated gradients need the counterfactual
     assert curve_request(state) == curve_request(state.put("circuit", edges=3))
+
+
+def test_the_page_asks_for_the_points_and_what_is_replaced():
+    usual = attribution_request(FAMILY)
+    mid = attribution_request(FAMILY.put("circuit", points="mid"))
+    assert (usual.points, mid.points) == (Points.RIGHT, Points.MID)
+    eap = FAMILY.put("circuit", method="eap")
+    assert attribution_request(eap.put("circuit", points="mid")) == attribution_request(eap)
+    chosen = {"input_part": "token", "mean_over": "position"}
+    assert attribution_request(FAMILY.put("circuit", **chosen)) == usual  # nothing to choose
+    mean = eap.put("circuit", edge_kind="mean", **chosen)
+    both = Replacing(InputPart.TOKEN, MeanOver.POSITION)
+    assert attribution_request(mean).replacing == both
+    given = mean.put("circuit", source="given", given_edges=("L0H1->L2H3.K",))
+    assert circuit_request(given).replacing == both
+    assert mean.circuit.when_model_changes().input_part == "both"
+
+
+def test_what_of_the_input_is_asked_only_where_there_is_a_choice(ready):
+    chosen = draw(view, "circuit-input-part", ready, FAMILY)
+    values = {radio.props["value"] for radio in find_all(chosen, "Input")}
+    assert values == {"both", "token"}
+    fields = {radio.props["data-field"] for radio in find_all(chosen, "Input")}
+    assert fields == {"circuit.input_part"}
+    assert draw(view, "circuit-input-part", FakeWorkbench(), FAMILY) is None  # a rotary model
+
+
+def test_zero_says_whether_positions_went_too(ready):
+    zero = FAMILY.put("circuit", edge_kind="zero", method="eap")
+    kept = zero.put("circuit", input_part="token")
+    told = [text_of(draw(view, "proof-now", ready, state)) for state in (zero, kept)]
+    assert "zero, position embeddings too" in told[0]
+    assert "zero, position embeddings kept" in told[1]
+    assert told[0].split(":")[0] != told[1].split(":")[0]
+
+
+def test_mib_is_measured_and_drawn_beside_ours(ready):
+    state = FAMILY.put("circuit", cut="mib", edges=30)
+    circuit = need_circuit(ready, state)
+    assert circuit.request.way is Cut.MIB and 0 < len(circuit.edge_ids) <= 30
+    request = mib_request(state)
+    assert mib_request(FAMILY) is None and mib_request(state.put("circuit", mlps=False)) is None
+    assert request == mib_request(state.put("circuit", cut="mib-absolute", edges=5))
+    assert curve_request(state) == curve_request(FAMILY)
+    told = perform(ready, view.ACTS, state, "proof-measure", {})
+    jobs = [
+        ready.jobs.find(each)
+        for each in (proof_request(state, circuit, True), curve_request(state), request)
+    ]
+    assert len(told["marks"]) == 3 and all(jobs)
+    for job in jobs:
+        ready.jobs.cancel(job.id)
+    mib, curve = ready.measure(request), ready.measure(curve_request(state))
+    shown = draw(view, "proof", ready, state)
+    text = text_of(shown)
+    assert f"signed scores CPR {mib.signed.cpr:.2f}" in text
+    assert f"absolute scores CPR {mib.absolute.cpr:.2f}" in text
+    assert f"CPR {curve.cpr:.2f}" in text
+    data = json.loads(by_id(shown, "proof-curve").props["data-plot"])["data"]
+    assert {"MIB, signed", "MIB, absolute"} <= {trace.get("name") for trace in data}
+    rows = find_all(draw(view, "proof-table", ready, state), "Tr")
+    assert len(rows) == len(curve.points) + 1 + 20 + 1
+
+
+def test_an_empty_circuit_of_mib_counts_as_0(ready):
+    state = FAMILY.put("circuit", cut="mib", edges=1)
+    assert not need_circuit(ready, state).edge_ids
+    assert "Faithfulness 0" in text_of(draw(view, "proof-now", ready, state))
 
 
 def test_every_control_stands_for_a_field_of_the_page():

@@ -77,7 +77,17 @@ def test_the_browser_does_what_the_buttons_say():
         for b in find_all([layout(), for_selected()], "Button")
         if "data-draw" in b.props
     }
-    assert offered == {"pin", "hide", "rename", "group", "ungroup", "show", "reset"}
+    assert offered == {
+        "pin",
+        "hide",
+        "rename",
+        "group",
+        "ungroup",
+        "show",
+        "reset",
+        "fold",
+        "close",
+    }
     for name in (*offered, "circuit-graph", "circuit-name", "circuit-selected"):
         assert name in script
     assert by_id(for_selected(), "circuit-name").props["maxLength"] == LONGEST_NAME

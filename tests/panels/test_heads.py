@@ -25,7 +25,7 @@ from attention_viz.records.question import TokensRequest
 from attention_viz.records.sweep import HeadSweep
 from attention_viz.records.tokens import Token, Tokens
 from tests.panels.fakes import FakeWorkbench, info_of, said
-from tests.panels.views import MARY, answer, find_all
+from tests.panels.views import MARY, answer, find_all, text_of
 
 STATE = MARY.change(metric="logit_diff")
 REQUEST = sweep_request(STATE)
@@ -215,3 +215,17 @@ def test_heads_can_be_picked_where_nothing_can_be_measured_and_the_line_says_why
     assert "Nothing was run yet" in answer(heads, "sweep-state", FakeWorkbench(), nothing)["html"]
     failed = FakeWorkbench(embedded=("failed", "Disk full."))
     assert "Disk full." in answer(heads, "head-grid", failed, STATE)["html"]
+
+
+def test_a_deep_model_s_grid_lies_down():
+    """30 layers × 9 heads: a row per head, a column per layer, all layers named by fives."""
+    grid = draw_grid(info_of(layers=30, heads=9), None)
+    assert "lies" in grid.props["className"].split()
+    assert (grid.props["style"]["--columns"], grid.props["style"]["--rows"]) == (30, 9)
+    cells = [cell.props["data-head"] for cell in find_all(grid, "Button")]
+    assert cells == [f"L{layer}H{head}" for head in reversed(range(9)) for layer in range(30)]
+    names = [text_of(span) for span in find_all(grid, "Span") if "axis" in span.props["className"]]
+    assert names[:9] == [f"H{head}" for head in reversed(range(9))]
+    assert [name for name in names[9:] if name] == ["L0", "L5", "L10", "L15", "L20", "L25"]
+    assert "lies" not in draw_grid(info_of(layers=12, heads=12), None).props["className"]
+    assert "lies" not in draw_grid(info_of(layers=32, heads=32), None).props["className"]

@@ -1,5 +1,6 @@
 """Prompt, run and the row of tokens."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,13 +22,19 @@ def run(state: PageState, text: Any, counterfactual: Any = "", bench: Any = None
     return outcome_json(prompt.ACTS["run"](bench, state, payload), state)
 
 
-@pytest.mark.parametrize("text", ["", "   \n ", None, 3, ["a"]])
+@pytest.mark.parametrize("text", ["", None, 3, ["a"]])
 def test_an_empty_prompt_is_refused(text):
     with pytest.raises(BadInput, match="empty") as caught:
         run(MARY, text)
     assert caught.value.remedy
     with pytest.raises(BadInput, match="empty"):
         prompt.ACTS["run"](FakeWorkbench(), MARY, {})
+
+
+@pytest.mark.parametrize("text", ["\n", " ", "\t \n"])
+def test_blanks_are_a_prompt(workbench, text):
+    workbench.wait("embedded")
+    assert run(MARY, text, bench=workbench)["page"]["prompt"] == text
 
 
 def test_prompts_the_model_cannot_read_are_refused(workbench):
@@ -102,3 +109,47 @@ def test_a_position_the_prompt_lacks_is_said_in_the_tokens_place(workbench):
 def test_tokens_say_that_the_model_is_loaded():
     told = answer(prompt, "tokens", FakeWorkbench(embedded=("loading", "reading weights")), MARY)
     assert "reading weights" in told["html"] and told["waits"]
+
+
+# The chat template
+
+
+class Chatting(FakeWorkbench):
+    """Its model has a chat template."""
+
+    def status(self, name):
+        status = super().status(name)
+        return (
+            status
+            if status.info is None
+            else replace(status, info=replace(status.info, chats=True))
+        )
+
+
+def test_the_switch_is_there_for_models_with_a_template_only():
+    assert answer(prompt, "chat-box", FakeWorkbench(), MARY)["html"] == ""
+    shown = answer(prompt, "chat-box", Chatting(), MARY)["html"]
+    assert 'aria-pressed="false"' in shown and "true}" in shown
+    pressed = answer(prompt, "chat-box", Chatting(), MARY.change(chat=True))["html"]
+    assert 'aria-pressed="true"' in pressed and "false}" in pressed
+
+
+def test_a_chat_counts_positions_anew_and_keeps_the_rest():
+    state = MARY.change(position=4, heads=("L0H1",)).put("attention", focus=(1, 2))
+    bench = FakeWorkbench(embedded=("loading", ""))
+    told = outcome_json(prompt.ACTS["chat"](bench, state, {"on": True}), state)["changes"]
+    assert told == {"shared.chat": True, "shared.position": -1, "attention.focus": None}
+    again = state.with_chat(True)
+    assert again.question.chat and again.pairs_request.question.chat
+    assert not again.with_model("other").chat, "another model may have no template"
+    assert PageState.from_fragment(again.to_fragment()) == again
+    odd = outcome_json(prompt.ACTS["chat"](bench, again, {"on": "yes"}), again)["changes"]
+    assert odd == {"shared.chat": False}
+
+
+def test_a_chat_with_a_model_that_has_no_template_is_refused(workbench):
+    workbench.wait("embedded")
+    with pytest.raises(BadInput, match="no chat template"):
+        prompt.ACTS["chat"](workbench, MARY, {"on": True})
+    shown = answer(prompt, "tokens", workbench, MARY.change(chat=True))["html"]
+    assert "no chat template" in shown

@@ -56,6 +56,8 @@ def job(state: str, **values: object) -> JobStatus:
         (job("queued", queued_before=2), "2 jobs before yours"),
         (job("running", done=30, total=90, partial=FOUND), "30 of 90 sets"),
         (job("running", done=30, total=90, partial=FOUND), "so far L3H1 L0H5"),
+        (job("running", partial=FOUND), "flips; fewer heads"),
+        (job("running", partial=replace(FOUND, flipped=False, score=-1.5)), "not flipped yet"),
         (job("done", result=FOUND), "top-1 is ␣John"),
         (job("done", result=FOUND), "Minimal"),
         (job("done", result=replace(FOUND, flipped=False, minimal=None)), "not flipped"),

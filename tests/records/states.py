@@ -5,9 +5,10 @@ from typing import Any
 from hypothesis import strategies as st
 
 from attention_viz.records.ablation import AblationKind
-from attention_viz.records.circuits.attribution import EDGE_ABLATIONS, Method
+from attention_viz.records.circuits.attribution import EDGE_ABLATIONS, Method, Points
 from attention_viz.records.circuits.circuit import Cut
 from attention_viz.records.circuits.families import FAMILIES
+from attention_viz.records.circuits.replacing import InputPart, MeanOver
 from attention_viz.records.ids import HeadId
 from attention_viz.records.metrics import Metric
 from attention_viz.records.page import VIEWS, PageState
@@ -44,6 +45,10 @@ WORKED_ON = (
         pinned=(("L2H3", 1.0, 2.0),),
         shape="page",
         groups=(("readers", ("L2H3", "L3H1")),),
+        folds=False,
+        opened=("L1MLP", "L2MLP"),
+        width=1200,
+        height=900,
         exact=("L0H1->L2H3.K",),
         given_edges=("input->L0H1.V",),
     )
@@ -104,6 +109,9 @@ _CIRCUIT = st.fixed_dictionaries(
         "given_pairs": _several(st.tuples(TEXTS, TEXTS, TEXTS, TEXTS)),
         "method": _one_of(Method),
         "edge_kind": _one_of(EDGE_ABLATIONS),
+        "points": _one_of(Points),
+        "input_part": _one_of(InputPart),
+        "mean_over": _one_of(MeanOver),
         "cut": _one_of(Cut),
         "edges": st.integers(1, 100_000),
         "mlps": st.booleans(),

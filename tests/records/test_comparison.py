@@ -4,9 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from attention_viz.records.circuits.circuit import CircuitEdge, CircuitNode
-from attention_viz.records.circuits.comparison import compare_circuits
+from attention_viz.exports.tables import comparison_table
+from attention_viz.records.circuits.attribution import AttributionRequest, Direction, Method
+from attention_viz.records.circuits.circuit import CircuitEdge, CircuitNode, CutRequest
+from attention_viz.records.circuits.comparison import compare_circuits, tell_turned
 from attention_viz.records.circuits.edge import EdgeId, Via
+from attention_viz.records.circuits.pairs import PairsRequest
 from attention_viz.records.ids import HeadId
 from tests.builders import circuit_of
 
@@ -98,3 +101,26 @@ def test_nothing_in_common_and_nothing_at_all():
     assert apart.heads.jaccard == apart.edges.jaccard == 0
     empty = compare_circuits(made(()), made(()))
     assert empty.heads.jaccard is None and empty.edges.jaccard is None
+
+
+def test_noised_and_denoised_scores_are_brought_to_one_sign():
+    """Replacing takes away what restoring gives back: the right one is turned, and that is said."""
+    pairs = PairsRequest(circuit_of().request.question)
+    noise, denoise = (
+        CutRequest(AttributionRequest(pairs, Method.EAP, direction=direction))
+        for direction in Direction
+    )
+    left = replace(made(LEFT), request=noise)
+    same = compare_circuits(left, replace(made(RIGHT), request=noise))
+    found = compare_circuits(left, replace(made(RIGHT), request=denoise))
+    assert [(s.left, s.right) for s in same.scores] == [(-1, -2), (2, 4), (1, 2)]
+    assert [(s.left, s.right) for s in found.scores] == [(-1, 2), (2, -4), (1, -2)]
+    assert found.correlation == pytest.approx(-same.correlation)
+    assert (same.is_turned, tell_turned(same)) == (False, "")
+    assert found.is_turned
+    assert "the left one by noise, the right one by denoise" in tell_turned(found)
+    values = {edge.id: edge.value for edge in found.right.causal_edges}
+    assert values[EdgeId("L3H0", "logits", Via.LOGITS)] == -5.0
+    headers, rows = comparison_table(found)
+    assert headers[-1] == "right (logits, sign turned)"
+    assert [row[-2:] for row in rows if row[0] == "L0H1->L2H3.K"] == [[-1.0, 2.0]]

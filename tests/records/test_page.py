@@ -99,6 +99,10 @@ WRONG = [
     ("circuit", {"groups": [["a", "b"]]}),
     ("circuit", {"hidden": [str(n) for n in range(201)]}),
     ("circuit", {"edge_kind": "permute"}),
+    ("circuit", {"points": "middle"}),
+    ("circuit", {"input_part": "position"}),
+    ("circuit", {"mean_over": "token"}),
+    ("circuit", {"cut": "MIB"}),
 ]
 
 

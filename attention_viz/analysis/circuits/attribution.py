@@ -23,9 +23,10 @@ from attention_viz.analysis.circuits.pair_batches import (
     batches_of,
     stream_of,
 )
-from attention_viz.analysis.circuits.pairs import read_pairs
+from attention_viz.analysis.circuits.pairs import known_pairs
 from attention_viz.analysis.circuits.path_patching import patch_all
 from attention_viz.models.decoder import Run
+from attention_viz.models.finite import need_finite
 from attention_viz.models.loading import LoadedModel
 from attention_viz.models.streams import Backward, writers_of
 from attention_viz.records.ablation import AblationKind
@@ -57,7 +58,7 @@ def attribute_edges(
     started = time.perf_counter()
     pace = pace or Pace()
     _check(request)
-    pairs = read_pairs(model, request.pairs, pace)
+    pairs = known_pairs(model, request.pairs, pace)
     with pace.turn():
         graph = model.streams.graph
     scores = torch.zeros(len(graph.writers), len(graph.readers), dtype=torch.float64)
@@ -65,6 +66,7 @@ def attribute_edges(
     for batch, found, clean, replaced in _score_batches(model, request, pairs, pace):
         scores += found.to("cpu", torch.float64)
         metrics[:, batch.indices] = clean.cpu(), replaced.cpu()
+    need_finite(scores, "What this method gives for the edges")
     clean, replaced = metrics.mean(1)
     return Attribution(
         request=request,
@@ -88,7 +90,7 @@ def attribute_positions(
         raise BadInput(
             "Exact scores are of whole edges, not of positions.", "Choose eap or eap-ig."
         )
-    pairs = read_pairs(model, asked.pairs, pace)
+    pairs = known_pairs(model, asked.pairs, pace)
     lengths = sorted({len(pair.clean) for pair in pairs.pairs})
     if len(lengths) > 1:
         raise BadInput(
@@ -107,6 +109,7 @@ def attribute_positions(
                 at = slice(start, start + len(part))
                 scores[at, : part.shape[1], rows] += part.to("cpu", torch.float64)
         pace.report(batch.indices[0] + 1, len(pairs.pairs))
+    need_finite(scores, "What this method gives for the edges")
     means = np.where(graph.edges, scores.numpy() / len(pairs.pairs), np.nan)
     return EdgePositions(request, means)
 

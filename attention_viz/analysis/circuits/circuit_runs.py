@@ -22,10 +22,14 @@ from attention_viz.analysis.circuits.pair_batches import (
 )
 from attention_viz.analysis.one_pass import CHUNK_SECONDS, free_bytes
 from attention_viz.models.attention import Listener
+from attention_viz.models.finite import need_finite
 from attention_viz.models.loading import LoadedModel
 from attention_viz.models.readers import NewInput
 from attention_viz.records.circuits.pairs import PairSet
 from attention_viz.records.pace import Pace
+
+# A pass of so few tokens takes hardly longer than one of a single one: all weights are read anyway
+FEW_TOKENS = 32
 
 Masks = Bool[Tensor, "circuit writer reader"]
 
@@ -64,6 +68,7 @@ class CircuitRuns:
                 start, stop = start + 2 * has_ends, stop + 2 * has_ends
                 found[start:stop, batch.indices[0]] = values.to("cpu", torch.float64)
                 self._pace.report(number * len(found) + stop, found.numel())
+        need_finite(found, "A run of the circuit")
         return found
 
     def _ends(self, part: Changing, replaced: Written) -> Float[Tensor, "2"]:
@@ -79,10 +84,11 @@ class CircuitRuns:
     ) -> Iterator[tuple[int, int, Tensor]]:
         """As many circuits as fit a turn, by the time that those before took."""
         start, most = 0, max(1, self._budget() // self._row_bytes(part))
+        least = max(1, FEW_TOKENS // (part.stop - part.start))
         while start < len(masks):
             seconds = self._row_seconds
             rows = 1 if seconds is None else int(CHUNK_SECONDS / seconds)
-            stop = min(len(masks), start + max(1, min(rows, most)))
+            stop = min(len(masks), start + min(max(rows, least), most))
             with self._pace.turn():
                 began = time.perf_counter()
                 final = self._run(part, masks[start:stop], replaced)

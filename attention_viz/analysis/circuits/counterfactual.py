@@ -37,8 +37,32 @@ def build_counterfactual(
     Raises BadInput: a prompt that can't be asked (see Vocabulary.read), nothing of that kind in
     it, no change that keeps the number of tokens, a position out of range or without a word.
     """
-    read = model.vocabulary.read(replace(request.question, counterfactual=None))
+    question = replace(request.question, counterfactual=None)
+    if question.chat:
+        return _build_in_chat(model, request)
+    read = model.vocabulary.read(question)
     return _BUILDERS[request.way](_Prompt(model.vocabulary, request, read))
+
+
+def _build_in_chat(model: LoadedModel, request: CounterfactualRequest) -> Counterfactual:
+    """Built from the text alone, so that no word of the chat template is changed."""
+    if request.position is not None:
+        raise BadInput(
+            "A position counts the chat template's tokens, which are not to be changed.",
+            "Leave the position out, or write the counterfactual yourself.",
+        )
+    alone = replace(request.question, chat=False, position=-1, counterfactual=None)
+    text = build_counterfactual(model, replace(request, question=alone)).text
+    read = model.vocabulary.read(replace(request.question, counterfactual=text))
+    both = zip(read.tokens.items, read.counterfactual.items, strict=True)
+    differs = tuple(at for at, (one, other) in enumerate(both) if one.id != other.id)
+    if differs[0] > read.position:
+        raise BadInput(
+            "The word that can be changed stands after the read-out.",
+            "Choose a later read-out, or write the counterfactual yourself.",
+        )
+    change = _describe(read.tokens, read.counterfactual, differs)
+    return Counterfactual(request, text, read.tokens, read.counterfactual, differs, change)
 
 
 @dataclass(frozen=True)

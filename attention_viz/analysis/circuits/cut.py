@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float
 from attention_viz.analysis.circuits.attribution import attribute_edges
 from attention_viz.analysis.circuits.mib import cut_top
 from attention_viz.analysis.circuits.pair_batches import PairBatch, Replacement, replacing_label
-from attention_viz.analysis.circuits.pairs import read_pairs
+from attention_viz.analysis.circuits.pairs import known_pairs
 from attention_viz.analysis.circuits.path_patching import (
     changes_of,
     first_change,
@@ -138,7 +138,7 @@ def measure_edges(model: LoadedModel, request: EdgesRequest, pace: Pace | None =
     pace = pace or Pace()
     if not request.edges:
         raise BadInput("There are no edges.", "Name at least one, like L0H1->L2H3.K.")
-    pairs = read_pairs(model, request.pairs, pace)
+    pairs = known_pairs(model, request.pairs, pace)
     with pace.turn():
         edges = fit_edges(request.edges, model.streams.graph)
     exact, clean = patch_over_pairs(model, pairs, edges, request.kind, pace, request.replacing)
@@ -251,6 +251,7 @@ def question_of(pairs: PairSet) -> Question:
         first.text.counterfactual,
         first.answer.id,
         first.distractor.id,
+        asked.chat,
     )
 
 

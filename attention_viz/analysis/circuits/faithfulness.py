@@ -16,7 +16,7 @@ from torch import Tensor
 from attention_viz.analysis.circuits.circuit_runs import CircuitRuns
 from attention_viz.analysis.circuits.cut import scores_of
 from attention_viz.analysis.circuits.pair_batches import Replacement, replacing_label
-from attention_viz.analysis.circuits.pairs import read_pairs
+from attention_viz.analysis.circuits.pairs import known_pairs
 from attention_viz.analysis.circuits.ranking import rank_edges, take
 from attention_viz.analysis.lens import read_lens
 from attention_viz.analysis.question import Asked, ask_pair, predict_from
@@ -51,12 +51,10 @@ Values = Float[np.ndarray, "circuit pair"]
 def measure_faithfulness(
     model: LoadedModel, request: FaithfulnessRequest, pace: Pace | None = None
 ) -> FaithfulnessResult:
-    """One circuit. Raises BadInput: no edge, an unknown one, or nothing to explain."""
+    """One circuit, be it empty. Raises BadInput: an unknown edge, or nothing to explain."""
     started = time.perf_counter()
     pace = pace or Pace()
-    if not request.edges:
-        raise BadInput("The circuit has no edges.", "Name some, or cut a larger circuit.")
-    pairs = read_pairs(model, request.pairs, pace)
+    pairs = known_pairs(model, request.pairs, pace)
     with pace.turn():
         graph = model.streams.graph
     counted = _counted(graph, request.keeps_mlps)
@@ -155,7 +153,7 @@ def _run_circuit_only(
     model: LoadedModel, request: CircuitOnlyRequest, pace: Pace
 ) -> tuple[Asked, list[Tensor]]:
     """The first pair, and its residual streams with everything outside the circuit replaced."""
-    pairs = read_pairs(model, request.pairs, pace)
+    pairs = known_pairs(model, request.pairs, pace)
     with pace.turn():
         graph = model.streams.graph
     counted = _counted(graph, request.keeps_mlps)
@@ -193,12 +191,14 @@ class Scale:
         return (values.mean(1) - self.empty) / (self.full - self.empty)
 
     def interval(self, values: Float[np.ndarray, " pair"]) -> Interval | None:
-        """Middle 95 % over resampled pairs."""
+        """Middle 95 % over resampled pairs; None where some samples have no scale of their own."""
         count = len(values)
         if count < 2:
             return None
         drawn = np.random.default_rng(0).integers(count, size=(RESAMPLES, count))
         one, empty, full = (each[drawn].mean(1) for each in (values, self._empty, self._full))
+        if (full == empty).any():
+            return None
         low, high = np.percentile((one - empty) / (full - empty), [2.5, 97.5])
         return Interval(float(low), float(high))
 

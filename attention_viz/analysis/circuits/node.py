@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from attention_viz.analysis.attention import run_clean
-from attention_viz.analysis.circuits.pairs import read_pairs
+from attention_viz.analysis.circuits.pairs import known_pairs
 from attention_viz.analysis.contributions import read_components
 from attention_viz.analysis.edits import edit_of
 from attention_viz.analysis.metrics import read_metric
@@ -68,7 +68,7 @@ def _ask_first(model: LoadedModel, pairs: PairsRequest, pace: Pace) -> Asked:
     """The question itself, or the first pair of a family."""
     if not pairs.family and not pairs.given:
         return ask(model, pairs.question, pace)
-    found = pace.recall(pairs, lambda: read_pairs(model, pairs, pace))
+    found = known_pairs(model, pairs, pace)
     return ask_pair(model, pairs.question, found.pairs[0], pace)
 
 

@@ -32,8 +32,18 @@ def read_pairs(model: LoadedModel, request: PairsRequest, pace: Pace | None = No
     return PairSet(request, tuple(pairs), tuple(refused))
 
 
+def known_pairs(model: LoadedModel, request: PairsRequest, pace: Pace) -> PairSet:
+    """The pairs, read unless somebody asked for them before."""
+    return pace.recall(request, lambda: read_pairs(model, request, pace))
+
+
 def _written_pairs(model: LoadedModel, request: PairsRequest) -> tuple[Pair, ...]:
     if request.family:
+        if request.question.chat:
+            raise BadInput(
+                "A family's prompts are texts to be continued, not questions to a chat.",
+                "Switch the chat template off, or give pairs of your own.",
+            )
         return make_family(model.vocabulary, request.family, request.count, request.seed)
     return request.given
 
@@ -69,7 +79,13 @@ def _read_pair(model: LoadedModel, pair: Pair, question: Question) -> TokenPair:
     if answer == distractor:
         raise BadInput("Answer and distractor are the same token.")
     read = vocabulary.read(
-        Question(question.model, pair.clean, bos=question.bos, counterfactual=pair.counterfactual)
+        Question(
+            question.model,
+            pair.clean,
+            bos=question.bos,
+            counterfactual=pair.counterfactual,
+            chat=question.chat,
+        )
     )
     return _need_difference(
         TokenPair(

@@ -19,9 +19,10 @@ from attention_viz.figures.circuits.circuit_layout import (
     Layout,
     Point,
     Route,
+    Shape,
     edge_arrow,
-    edge_label,
     edge_names,
+    edge_number,
     edge_opacity,
     edge_width,
     lay_out,
@@ -30,6 +31,8 @@ from attention_viz.figures.circuits.circuit_layout import (
 from attention_viz.figures.circuits.circuit_legend import edge_sense, legend
 from attention_viz.figures.circuits.circuit_style import role_class, stylesheet
 from attention_viz.figures.circuits.element_style import extent_of
+from attention_viz.figures.circuits.folding import can_fold, fold_circuit, opened_of
+from attention_viz.figures.circuits.stack import StackNode, SummedEdge
 from attention_viz.figures.escape import safe, signed, visible
 from attention_viz.records.circuits.circuit import Circuit, CircuitEdge, CircuitNode
 from attention_viz.records.circuits.circuit_view import PLAIN_VIEW, CircuitView
@@ -51,7 +54,7 @@ __all__ = [
 _GEOMETRY = ("width", "height", "leave", "enter", "weights", "distances", "offset")
 KEYS = (
     "Circuit graph. Arrow keys move between nodes, Shift extends, Enter shows the detail, H hides, "
-    "P pins, Escape clears, plus and minus zoom, 0 fits."
+    "P pins, O opens or folds a stack of MLPs, Escape clears, plus and minus zoom, 0 fits."
 )
 
 
@@ -60,20 +63,23 @@ def draw_circuit(
     theme: str = "light",
     smallest: float = 0.0,
     view: CircuitView = PLAIN_VIEW,
+    shape: Shape | None = None,
 ) -> list[dict]:
     """Nodes with preset positions, edges with their routes, and guides for the rows.
 
     Use with layout {"name": "preset"} and `stylesheet`. The theme is in the stylesheet; the
     argument is kept so that all drawings are called alike. Causal edges below `smallest` logits are
-    left out, and what `view` hides. A group is a compound parent of its members. Raises BadInput
-    for a layout that is not known.
+    left out, and what `view` hides. A group is a compound parent of its members. `shape` is another
+    than the view's. Raises BadInput for a layout that is not known.
     """
     palette.theme_of(theme)
-    layout = lay_out(circuit, smallest, view)
+    chains = {member.id: stack for stack in opened_of(circuit, view) for member in stack.members}
+    circuit = fold_circuit(circuit, view)
+    layout = lay_out(circuit, smallest, view, shape)
     groups = [_group_element(group) for group in layout.groups]
     parents = {member: group.id for group in layout.groups for member in group.members}
     nodes = [
-        _node_element(node, circuit, layout, parents.get(node.id))
+        _node_element(node, circuit, layout, parents.get(node.id), chains.get(node.id))
         for node in circuit.nodes
         if node.id in layout.boxes
     ]
@@ -95,7 +101,7 @@ def draw_graph(
 ) -> dict[str, Any]:
     """The circuit as the page's graph: its elements, their style, and its other shapes."""
     elements = draw_circuit(circuit, theme, smallest, view)
-    more = {"drawing": True, "label": KEYS}
+    more = {"drawing": True, "label": KEYS, "folds": can_fold(circuit)}
     return {
         "name": "circuit-graph",
         "elements": elements,
@@ -233,7 +239,11 @@ def _contribution_layout(
 
 
 def _node_element(
-    node: CircuitNode, circuit: Circuit, layout: Layout, parent: str | None
+    node: CircuitNode,
+    circuit: Circuit,
+    layout: Layout,
+    parent: str | None,
+    chain: StackNode | None,
 ) -> dict[str, Any]:
     box = layout.boxes[node.id]
     classes = [node.kind]
@@ -254,6 +264,11 @@ def _node_element(
         "width": box.width,
         "height": box.height,
     }
+    if isinstance(node, StackNode):
+        classes.append("stack")
+        data["members"] = [member.id for member in node.members]
+    if chain is not None:
+        data["chain"] = [member.id for member in chain.members]
     if parent is not None:
         data["parent"] = parent
     place = {"x": box.x, "y": box.y}
@@ -282,7 +297,7 @@ def _edge_element(
         "exact": edge.is_exact,
         "estimate": edge.estimate,
         "label": route.label,
-        "number": edge_label(edge),
+        "number": edge_number(edge),
         "width": round(width, 2),
         "arrow": round(edge_arrow(width), 2),
         "opacity": round(edge_opacity(edge, strongest, is_crowded), 2),
@@ -293,6 +308,8 @@ def _edge_element(
         "offset": route.label_at,
         "rank": rank,  # edges of a higher one are drawn over it
     }
+    if isinstance(edge, SummedEdge):
+        data["parts"] = len(edge.parts)
     return {"data": data, "classes": _edge_classes(edge, is_crowded, sense), "group": "edges"}
 
 
@@ -312,6 +329,8 @@ def _guides(layout: Layout) -> list[dict[str, Any]]:
     elements = []
     for name, y in layout.rows:
         elements += _guide(name, name, (left, y), (right, y))
+    for name, y in layout.skipped:
+        elements += _guide(f"skipped {name}", name, (left, y), (right, y), "guide-skipped")
     ys = [y for _, y in layout.rows]
     for column in layout.columns:
         ends = (column.x, max(ys) + 30), (column.x, min(ys))
@@ -334,7 +353,8 @@ def _guide(id: str, label: str, start: Point, end: Point, extra: str = "") -> li
         for name, text, (x, y) in zip(ids, (label, ""), (start, end), strict=True)
     ]
     line = {"id": f"guide-line:{id}", "source": ids[0], "target": ids[1], "kind": "guide"}
-    return [*points, {"data": line, "classes": "guide-line", "group": "edges"} | fixed]
+    classes = f"guide-line {extra}".strip()
+    return [*points, {"data": line, "classes": classes, "group": "edges"} | fixed]
 
 
 def _pixels(offset: Point) -> str:

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 from attention_viz.figures import palette
 from attention_viz.figures.circuits.circuit_layout import drawn_edges, node_labels, strongest_edge
+from attention_viz.figures.circuits.folding import fold_circuit
+from attention_viz.figures.circuits.stack import StackNode, SummedEdge
 from attention_viz.figures.escape import visible
 from attention_viz.records.circuits.attribution import Direction
 from attention_viz.records.circuits.circuit import Circuit, CircuitEdge, CutRequest
@@ -36,6 +38,7 @@ def legend(
     "hexagon" (a node's colour), or "note". short: a few words for a line of signs, "" for none.
     """
     colours = palette.theme_of(theme)
+    whole, circuit = circuit, fold_circuit(circuit, view)
     drawn = drawn_edges(circuit, smallest, view)
     vias = {edge.via for edge in drawn}
     items = _signs(circuit, drawn, theme) + _styles(circuit, drawn, colours)
@@ -48,9 +51,12 @@ def legend(
         _item("dot", palette.role_colour(role, theme), text, role.value)
         for role, text in _roles(circuit, view).items()
     ]
-    if any(node.kind == "mlp" and node.id not in view.hidden for node in circuit.nodes):
-        items.append(_item("hexagon", colours.mlp, "MLP", "MLP"))
-    notes = _notes(circuit, drawn, view)
+    shown = [node for node in circuit.nodes if node.kind == "mlp" and node.id not in view.hidden]
+    if shown:
+        has_stack = any(isinstance(node, StackNode) for node in shown)
+        text = "MLP, and a stack of several" if has_stack else "MLP"
+        items.append(_item("hexagon", colours.mlp, text, text))
+    notes = [*_fold_notes(circuit, whole), *_notes(circuit, drawn, view)]
     return items + [_item("note", colours.muted, text) for text in notes]
 
 
@@ -197,6 +203,30 @@ def _notes(circuit: Circuit, drawn: tuple[CircuitEdge, ...], view: CircuitView) 
         nodes = "1 node" if len(hidden) == 1 else f"{len(hidden)} nodes"
         notes.append(f"Hidden by hand: {nodes}, with all edges there.")
     return notes
+
+
+def _fold_notes(circuit: Circuit, whole: Circuit) -> list[str]:
+    """How many MLPs and edges stand for how many, and what is not seen of them."""
+    stacks = [node for node in circuit.nodes if isinstance(node, StackNode)]
+    if not stacks:
+        return []
+    mlps, inside = (sum(len(getattr(s, name)) for s in stacks) for name in ("members", "inside"))
+    sums = [edge for edge in circuit.edges if isinstance(edge, SummedEdge)]
+    parts = sum(len(edge.parts) for edge in sums)
+    mixed = sum(edge.is_mixed for edge in sums)
+    text = (
+        f"Folded: {mlps} MLPs in {_counted(len(stacks), 'stack')}. {_counted(parts, 'edge')} of "
+        f"theirs are drawn as {_counted(len(sums), 'sum')}"
+    )
+    if mixed:
+        text += f", {mixed} of them of edges of either sign"
+    if inside:
+        text += f"; {_counted(inside, 'edge')} inside a stack are not drawn"
+    return [f"{text}. Tables and data have all {len(whole.causal_edges)} edges."]
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _count_weaker(circuit: Circuit, drawn: tuple[CircuitEdge, ...], view: CircuitView) -> int:

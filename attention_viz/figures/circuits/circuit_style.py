@@ -70,6 +70,8 @@ def _node_styles(colours: palette.Theme) -> list[dict[str, Any]]:
     }
     head = {"text-wrap": "wrap", "color": "#ffffff", "font-weight": 600, "line-height": 1.15}
     mlp = head | {"shape": "hexagon", "background-color": colours.mlp}
+    # Copies behind it, as of a pile of cards
+    stack = {"ghost": "yes", "ghost-offset-x": 5, "ghost-offset-y": -5, "ghost-opacity": 0.45}
     framed = {
         "background-color": colours.card,
         "border-width": 1,
@@ -80,6 +82,7 @@ def _node_styles(colours: palette.Theme) -> list[dict[str, Any]]:
         {"selector": ".token, .input, .head, .mlp, .output", "style": common},
         {"selector": ".head", "style": head},
         {"selector": ".mlp", "style": mlp},
+        {"selector": ".stack", "style": stack},
         {"selector": ".token", "style": framed | {"font-family": palette.MONO}},
         {"selector": ".input", "style": framed | {"border-color": colours.ink}},
         {"selector": ".readout", "style": {"border-width": 2, "border-color": colours.accent}},
@@ -181,9 +184,11 @@ def _guide_styles(colours: palette.Theme) -> list[dict[str, Any]]:
         "z-index": 0,
         "z-index-compare": "manual",
     }
+    skipped = {"line-style": "dashed", "line-dash-pattern": [1, 5]}
     column = {"text-valign": "bottom", "text-halign": "center", "font-family": palette.MONO}
     return [
         {"selector": ".guide", "style": guide},
         {"selector": ".guide-line", "style": line},
         {"selector": ".guide-column", "style": column},
+        {"selector": ".guide-skipped", "style": skipped},
     ]

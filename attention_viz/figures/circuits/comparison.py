@@ -13,10 +13,17 @@ from attention_viz.figures.circuits.circuit import draw_circuit, draw_shapes, st
 from attention_viz.figures.circuits.circuit_layout import drawn_edges
 from attention_viz.figures.escape import signed, visible
 from attention_viz.records.circuits.circuit import Circuit, CircuitNode
-from attention_viz.records.circuits.comparison import SIDES, CircuitComparison, Parts
+from attention_viz.records.circuits.circuit_view import CircuitView
+from attention_viz.records.circuits.comparison import (
+    SIDES,
+    CircuitComparison,
+    Parts,
+    tell_turned,
+)
 from attention_viz.records.circuits.edge import EdgeId, Via
 
 _COMPARED = ("head", "mlp")
+_UNFOLDED = CircuitView(folds=False)  # a chain's MLPs may be of different sides
 
 
 def draw_comparison(comparison: CircuitComparison, theme: str = "light") -> list[dict]:
@@ -27,7 +34,7 @@ def draw_comparison(comparison: CircuitComparison, theme: str = "light") -> list
     """
     sides = comparison.nodes.sides | comparison.edges.sides
     scores = {score.edge: (score.left, score.right) for score in comparison.scores}
-    elements = draw_circuit(union_of(comparison), theme)
+    elements = draw_circuit(union_of(comparison), theme, view=_UNFOLDED)
     return [_marked(element, sides, scores) for element in elements]
 
 
@@ -39,7 +46,7 @@ def draw_compared(comparison: CircuitComparison, theme: str = "light") -> dict[s
         "name": "compare-graph",
         "elements": elements,
         "stylesheet": comparison_stylesheet(theme),
-        "view": draw_shapes(elements, union_of(comparison)) | more,
+        "view": draw_shapes(elements, union_of(comparison), view=_UNFOLDED) | more,
     }
 
 
@@ -88,8 +95,9 @@ def comparison_legend(comparison: CircuitComparison, theme: str = "light") -> li
     ]
     notes = [f"{name}: {text}" for name, text in _titles(comparison)]
     notes += [_agreement(comparison), "On a shared edge: left | right, in logits."]
+    notes += [told] if (told := tell_turned(comparison)) else []
     union = union_of(comparison)
-    left_out = len(union.edges) - len(drawn_edges(union))
+    left_out = len(union.edges) - len(drawn_edges(union, view=_UNFOLDED))
     if left_out:
         notes.append(f"{_many(left_out, 'weaker edge')} not drawn; the table has them all.")
     muted = palette.theme_of(theme).muted

@@ -11,15 +11,23 @@ from typing import Any
 import plotly.graph_objects as go
 
 from attention_viz.figures import palette
+from attention_viz.figures.circuits.mib import mib_lines
 from attention_viz.figures.escape import safe, signed
+from attention_viz.records.circuits.circuit import Cut
 from attention_viz.records.circuits.faithfulness import Curve, Faithfulness, FaithfulnessResult
+from attention_viz.records.circuits.mib import MibCurve
 from attention_viz.records.metrics import Sense
 
+_CUTS = {Cut.GREEDY: "from the logits", Cut.TOP: "anywhere"}
 _ZERO = 0.5  # where "0 edges" stands on the logarithmic axis, in edges
 
 
-def draw_curve(curve: Curve, theme: str = "light", at: int | None = None) -> go.Figure:
+def draw_curve(
+    curve: Curve, theme: str = "light", at: int | None = None, mib: MibCurve | None = None
+) -> go.Figure:
     """Faithfulness over the number of edges (logarithmic), with its interval and random circuits.
+
+    MIB's two lines beside it where it was measured.
 
     A click's customdata[0] is the size. The point of `at` edges is marked: a line says where it is
     when it was not measured. Works on partial curves.
@@ -28,6 +36,7 @@ def draw_curve(curve: Curve, theme: str = "light", at: int | None = None) -> go.
         return go.Figure(layout=palette.empty_figure("No circuit measured yet.", theme))
     colours = palette.theme_of(theme)
     traces = [*_random(curve, colours), *_interval(curve, colours), _line(curve, colours)]
+    traces += [] if mib is None else mib_lines(mib, curve.total, colours)
     measured = [point for point in curve.points if point.size == at]
     if measured:
         traces.append(_mark(measured[0], colours))
@@ -66,8 +75,9 @@ def describe_curve(curve: Curve) -> str:
     request = curve.request.cut.attribution
     pairs = "1 pair" if curve.pairs == 1 else f"{curve.pairs} pairs"
     text = (
-        f"Everything outside the circuit is ablated by {request.ablation.value}, {pairs}; edges "
-        f"are ranked by {request.label}. CPR {_plain(curve.cpr, 2)}, CMD {_plain(curve.cmd, 2)}"
+        f"Everything outside the circuit is ablated by {_replaced(curve)}, {pairs}; edges are "
+        f"ranked by {request.label} and cut {_CUTS[curve.request.cut.way]}, as many as fit. CPR "
+        f"{_plain(curve.cpr, 2)}, CMD {_plain(curve.cmd, 2)}"
     )
     if curve.random_cpr is None or curve.random_cmd is None:
         return f"{text}; random circuits not measured."
@@ -81,7 +91,7 @@ def describe_proof(result: FaithfulnessResult) -> str:
     found = result.measured
     pairs = "1 pair" if result.pairs == 1 else f"{result.pairs} pairs"
     text = (
-        f"{found.size} edges kept, everything else ablated by {result.request.ablation.value}, "
+        f"{found.size} edges kept, everything else ablated by {_replaced(result)}, "
         f"{pairs}: logit difference {signed(found.metric)} of {signed(result.full)} (all ablated "
         f"{signed(result.empty)}), faithfulness {_with_interval(found)}. Everything but "
         f"the circuit has {_plain(found.without, 2)}"
@@ -89,6 +99,12 @@ def describe_proof(result: FaithfulnessResult) -> str:
     if result.random is not None and result.random.values:
         text += f"; random circuits of this size have {_plain(result.random.mean, 2)}"
     return f"{text}."
+
+
+def _replaced(found: Curve | FaithfulnessResult) -> str:
+    """By what, in full; records made without it have the kind."""
+    request = found.request.attribution if isinstance(found, Curve) else found.request
+    return found.replaced or request.replacing.label(request.ablation)
 
 
 def _plain(value: float, digits: int) -> str:

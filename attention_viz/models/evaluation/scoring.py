@@ -35,37 +35,52 @@ class Score:
 class Subject:
     """A model and its tokenizer, loaded from a folder without the network, in float32."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, *, bos: bool = True):
         self.model = AutoModelForCausalLM.from_pretrained(
             folder, local_files_only=True, attn_implementation="eager"
         ).eval()
         self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        self.bos = bos
+        # As many rows as keep what the widest layer holds small
+        self.batch = BATCH if self.model.config.hidden_size < 512 else BATCH // 8
 
     def encode(self, text: str) -> list[int]:
-        """Token ids, beginning of text first."""
-        return [self.tokenizer.bos_token_id, *self.tokenizer.encode(text)]
+        """Token ids, beginning of text first unless that is to be left out."""
+        return [self.tokenizer.bos_token_id] * self.bos + self.pieces(text)
+
+    def pieces(self, text: str) -> list[int]:
+        """Token ids of the text alone."""
+        return self.tokenizer.encode(text, add_special_tokens=False)
 
     def token(self, text: str) -> int:
         """The first token of the text."""
-        return self.tokenizer.encode(text)[0]
+        return self.pieces(text)[0]
+
+    def is_one(self, text: str) -> bool:
+        """Whether the text is a single token."""
+        return len(self.pieces(text)) == 1
 
     @torch.inference_mode()
     def read_next(self, texts: list[str]) -> Tensor:
         """[text, token] logits after each text."""
         return torch.cat([
-            self._read_batch([self.encode(text) for text in texts[start : start + BATCH]])
-            for start in range(0, len(texts), BATCH)
+            self._read_batch([self.encode(text) for text in texts[start : start + self.batch]])
+            for start in range(0, len(texts), self.batch)
         ])  # fmt: skip
 
     def _read_batch(self, rows: list[list[int]]) -> Tensor:
         longest = max(map(len, rows))
         ids = torch.tensor([row + [0] * (longest - len(row)) for row in rows])
-        hidden = self.model.transformer(ids, use_cache=False).last_hidden_state
+        hidden = self.model.base_model(ids, use_cache=False).last_hidden_state
         last = hidden[torch.arange(len(rows)), torch.tensor([len(row) - 1 for row in rows])]
-        return self.model.lm_head(last)
+        return self.model.get_output_embeddings()(last)
 
     def share_right(self, questions: list[tuple[str, str]]) -> float:
         """The share of (text, answer) whose answer is the likeliest next token."""
+        return float(self.are_right(questions).float().mean())
+
+    def are_right(self, questions: list[tuple[str, str]]) -> Tensor:
+        """[question] whether the answer's first token is the likeliest next one."""
         logits = self.read_next([text for text, _ in questions])
         answers = torch.tensor([self.token(answer) for _, answer in questions])
-        return float((logits.argmax(-1) == answers).float().mean())
+        return logits.argmax(-1) == answers

@@ -59,7 +59,7 @@ def build(bench: Bench, state: PageState, way: Way, seed: int = 0) -> Counterfac
     while the model is loaded.
     """
     check_prompt(bench, state.change(counterfactual=""))
-    plain = Question(state.model, state.prompt, state.position, state.bos)
+    plain = Question(state.model, state.prompt, state.position, state.bos, chat=state.chat)
     try:
         return ask(bench, CounterfactualRequest(plain, way, seed=seed))
     except NotReady as wait:

@@ -46,7 +46,8 @@ def draw_menu(bench: Bench, state: PageState) -> html.Node:
 
 def _option(entry: ModelEntry, bench: Bench, chosen: str) -> html.Node:
     info = bench.status(entry.name).info
-    text = f"{entry.name} · {sizes(info) if info else entry.about}"
+    told = (entry.name, sizes(info) if info else entry.about, entry.licence)
+    text = " · ".join(part for part in told if part)
     return html.Option(text, value=entry.name, selected=entry.name == chosen)
 
 
@@ -94,7 +95,7 @@ def facts(info: ModelInfo) -> str:
         f"{info.architecture}, {info.dtype} on {info.device}; d_model {info.d_model}, "
         f"d_head {info.d_head}, {info.key_value_heads} key/value heads, vocabulary "
         f"{info.vocabulary}, context {info.context} tokens, beginning of text {bos}; "
-        f"loaded in {info.seconds:.1f} s"
+        f"loaded in {info.seconds:.1f} s" + "".join(f"; {note}" for note in info.notes)
     )
 
 

@@ -39,7 +39,7 @@ def layout(builder: Any = None) -> html.Node:
                     _text_box(PROMPT, "Type a prompt; the model says what comes next"),
                     html.Label("Counterfactual", htmlFor=COUNTERFACTUAL),
                     _text_box(COUNTERFACTUAL, "optional: as many tokens, another answer"),
-                    html.Div([builder, run], className="prompt-buttons"),
+                    html.Div([builder, place("chat-box"), run], className="prompt-buttons"),
                 ],
                 className="prompt-row",
             ),
@@ -78,7 +78,7 @@ def _text_box(name: str, hint: str) -> html.Node:
 
 def check_prompt(bench: Bench, state: PageState) -> None:
     """Raises BadInput for a question the model can't read; lets it pass while it is loaded."""
-    if not state.prompt.strip():
+    if not state.prompt:
         raise BadInput("The prompt is empty.", "Type a few words, or take one of the examples.")
     check(state)
     try:
@@ -150,6 +150,22 @@ def show_tokens(bench: Bench, state: PageState) -> Any:
         return html.Div([html.B(error.message), " ", error.remedy], className="problem")
 
 
+def show_chat(bench: Bench, state: PageState) -> Any:
+    """The switch of the chat template, for models that have one."""
+    info = bench.status(state.model).info
+    if info is None or not info.chats:
+        return None
+    return act_button(
+        "Chat",
+        "chat",
+        {"on": not state.chat},
+        id="chat",
+        className="btn on" if state.chat else "btn",
+        title="Wrap the prompts in the model's chat template: the next token begins its answer",
+        **{"aria-pressed": "true" if state.chat else "false"},
+    )
+
+
 def show_note(bench: Bench, state: PageState) -> Any:
     try:
         return draw_note(ask(bench, TokensRequest(state.question)))
@@ -164,11 +180,22 @@ def _run(bench: Bench, state: PageState, payload: dict[str, Any]) -> Outcome:
     return Outcome(page=suggested_flip(bench, asked))
 
 
+def _chat(bench: Bench, state: PageState, payload: dict[str, Any]) -> Outcome:
+    asked = state.with_chat(payload.get("on") is True)
+    if asked.prompt:
+        check_prompt(bench, asked)
+    return Outcome(page=asked)
+
+
 def _texts_of(payload: dict[str, Any]) -> tuple[str, str]:
     texts = payload.get(PROMPT), payload.get(COUNTERFACTUAL)
     prompt, counterfactual = (text if isinstance(text, str) else "" for text in texts)
     return prompt, counterfactual.rstrip("\n")
 
 
-PARTS = (Part("tokens", show_tokens), Part("pair-note", show_note))
-ACTS: dict[str, Act] = {"run": _run}
+PARTS = (
+    Part("tokens", show_tokens),
+    Part("pair-note", show_note),
+    Part("chat-box", show_chat),
+)
+ACTS: dict[str, Act] = {"run": _run, "chat": _chat}

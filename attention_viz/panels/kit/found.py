@@ -16,7 +16,17 @@ def draw_so_far(result: SearchResult | None) -> html.Node | None:
     """The best set of a search that still runs."""
     if result is None or not result.heads:
         return None
-    return html.Div(["so far ", *map(head_chip, result.heads)], className="found")
+    chips = map(head_chip, result.heads)
+    return html.Div(["so far ", *chips, _and_on(result)], className="found")
+
+
+def _and_on(result: SearchResult) -> str:
+    """Whether somebody who stops the search now has what was looked for."""
+    if result.request.objective is not Objective.FLIP:
+        return ""
+    if not result.flipped:
+        return f": not flipped yet (margin {number(result.score, 2, sign=True)} logits)"
+    return ": flips; fewer heads and other sets are looked for"
 
 
 def draw_found(result: SearchResult | None, *, was_cancelled: bool) -> html.Node:

@@ -26,6 +26,7 @@ from attention_viz.records.question import TokensRequest
 from attention_viz.records.sweep import HeadSweep
 
 _WIDEST_WITH_VALUES = 12  # heads a layer; more and the numbers don't fit
+_MOST_ROWS = 16  # layers; more would have to be scrolled
 # heads × tokens × parameters of a sweep that takes a tenth of a second (two cores): made at once
 _INSTANT_SWEEP = 4e9
 
@@ -114,25 +115,45 @@ def show_state(bench: Bench, state: PageState) -> Any:
 
 
 def draw_grid(info: ModelInfo, sweep: HeadSweep | None) -> html.Node:
-    """Buttons, the last layer on top; arrows, clicks and drags are handled in the browser."""
+    """Buttons; arrows, clicks and drags are handled in the browser.
+
+    A row per layer, the last on top. A model of many layers and few heads lies down, a column per
+    layer, so that all of it is seen at once.
+    """
     colours = cell_colours(sweep, BOTH.name) if sweep is not None else None
     is_wide = info.heads > _WIDEST_WITH_VALUES
+    lies = not is_wide and info.layers > _MOST_ROWS
+    layers, heads = range(info.layers), range(info.heads)
     cells: list[Any] = []
-    for layer in reversed(range(info.layers)):
-        cells.append(html.Span(f"L{layer}", className="axis axis-row"))
-        for head in range(info.heads):
-            cells.append(_cell(layer, head, sweep, colours, is_wide))
+    if lies:
+        for head in reversed(heads):
+            cells.append(_axis(f"H{head}", "row"))
+            cells += [_cell(layer, head, sweep, colours, has_value=False) for layer in layers]
+        below = [(f"L{at}", min(5, info.layers - at)) for at in layers[::5]]
+    else:
+        for layer in reversed(layers):
+            cells.append(_axis(f"L{layer}", "row"))
+            cells += [_cell(layer, head, sweep, colours, not is_wide) for head in heads]
+        below = [(f"H{head}" if not is_wide or head % 4 == 0 else "", 1) for head in heads]
     cells.append(html.Span(className="axis axis-corner"))
-    for head in range(info.heads):
-        name = f"H{head}" if not is_wide or head % 4 == 0 else ""
-        cells.append(html.Span(name, className="axis axis-bottom"))
+    cells += [_axis(name, "bottom", span) for name, span in below]
     return html.Div(
         cells,
-        className="head-grid wide" if is_wide else "head-grid",
+        className=f"head-grid{' wide' if is_wide else ''}{' lies' if lies else ''}",
         role="group",
-        style={"--heads": info.heads, "--row": f"{_row_height(info)}px"},
+        style={
+            "--columns": info.layers if lies else info.heads,
+            "--rows": info.heads if lies else info.layers,
+            "--row": f"{_row_height(info)}px",
+        },
         **{"aria-label": "Layers and heads: arrow keys move, Enter or Space selects"},
     )
+
+
+def _axis(name: str, side: str, span: int = 1) -> html.Node:
+    """The name of a row, or of so many columns."""
+    style = {"grid-column": f"span {span}"} if span > 1 else None
+    return html.Span(name, className=f"axis axis-{side}", style=style)
 
 
 def _row_height(info: ModelInfo) -> int:
@@ -141,13 +162,15 @@ def _row_height(info: ModelInfo) -> int:
     return 24 if info.layers <= 6 else 21
 
 
-def _cell(layer: int, head: int, sweep: HeadSweep | None, colours: Any, is_wide: bool) -> html.Node:
+def _cell(
+    layer: int, head: int, sweep: HeadSweep | None, colours: Any, has_value: bool
+) -> html.Node:
     style = None
     text = ""
     if colours is not None:
         background, ink = colours[layer][head]
         style = {"background": background, "color": ink}
-        text = "" if is_wide else short_effect(sweep, layer, head)
+        text = short_effect(sweep, layer, head) if has_value else ""
     name = cell_title(sweep, layer, head)
     return html.Button(
         text,

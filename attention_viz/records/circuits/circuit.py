@@ -90,7 +90,8 @@ class CutRequest:
     @property
     def label(self) -> str:
         kind = "" if self.with_mlps else ", heads only"
-        return f"{self.edges} edges, {self.way.value}{kind}; scores: {self.attribution.label}"
+        size = f"{'top' if self.way.ranking else 'at most'} {self.edges} edges"
+        return f"{size}, {self.way.value}{kind}; scores: {self.attribution.label}"
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ LAYOUTS = {
     "tokens": "a row per layer, a column per token position",
 }
 SHAPES = ("column", "page", "screen")
+PICTURE_SIDE = (100, 10_000)  # px that a picture may be asked to be wide or high
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class CircuitView:
     groups: tuple[tuple[str, tuple[str, ...]], ...] = ()  # name, ids; a node's first one counts
     # one of SHAPES: how wide; "": as fits. Pinned places mean something in one shape only.
     shape: str = ""
+    folds: bool = True  # a deep circuit's chains of MLPs to stacks
+    opened: tuple[str, ...] = ()  # MLPs that no stack holds
 
 
 PLAIN_VIEW = CircuitView()

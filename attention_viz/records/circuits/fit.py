@@ -7,6 +7,8 @@ from attention_viz.records.circuits.edge import EdgeId, Via
 from attention_viz.records.circuits.graph import Graph
 from attention_viz.records.ids import HeadId
 
+_MOST_TOLD = 5
+
 
 def fit_edges(edges: Iterable[EdgeId], graph: Graph) -> tuple[EdgeId, ...]:
     """The edges as this model has them, each once.
@@ -38,4 +40,16 @@ def widened_edges(edges: Iterable[EdgeId], graph: Graph) -> tuple[EdgeId, ...]:
         named[_fit(edge, graph)] |= set(graph.heads_behind(edge.reader))
     return tuple(
         edge for edge, heads in named.items() if heads != set(graph.heads_behind(edge.reader))
+    )
+
+
+def tell_widened(edges: tuple[EdgeId, ...]) -> str:
+    """What `widened_edges` found, for people; "" for nothing."""
+    if not edges:
+        return ""
+    names = ", ".join(map(str, edges[:_MOST_TOLD])) + (", …" if len(edges) > _MOST_TOLD else "")
+    count = "1 edge is" if len(edges) == 1 else f"{len(edges)} edges are"
+    return (
+        f"{count} wider here than in the file, which enters only some of the heads that share "
+        f"keys and values in this model: {names}."
     )

@@ -26,8 +26,8 @@ class Pair:
 class PairsRequest:
     """Which pairs: the question's own, those of a built-in family, or given ones.
 
-    With a family or given pairs only `model` and `bos` of the question count; leave the rest out,
-    so that equal requests are equal.
+    With a family or given pairs only `model`, `bos` and `chat` of the question count; leave the
+    rest out, so that equal requests are equal.
     """
 
     question: Question

@@ -4,12 +4,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from attention_viz.records.ablation import AblationKind
-from attention_viz.records.circuits.attribution import EDGE_ABLATIONS, Method
+from attention_viz.records.circuits.attribution import EDGE_ABLATIONS, Method, Points
 from attention_viz.records.circuits.circuit import Cut
-from attention_viz.records.circuits.circuit_view import LAYOUTS, SHAPES, CircuitView
+from attention_viz.records.circuits.circuit_view import (
+    LAYOUTS,
+    PICTURE_SIDE,
+    SHAPES,
+    CircuitView,
+)
 from attention_viz.records.circuits.edge import EdgeId
 from attention_viz.records.circuits.families import FAMILIES
 from attention_viz.records.circuits.pairs import MOST_PAIRS
+from attention_viz.records.circuits.replacing import InputPart, MeanOver, Replacing
 from attention_viz.records.page.checks import (
     LONGEST_TEXT,
     are,
@@ -49,6 +55,9 @@ class CircuitState(ViewState):
     given_pairs: tuple[tuple[str, str, str, str], ...] = rows(lambda pair: are(pair, str, 4))
     method: str = choice(Method, Method.EAP_IG)
     edge_kind: str = choice(EDGE_ABLATIONS, AblationKind.RESAMPLE)
+    points: str = choice(Points, Points.RIGHT)  # of EAP-IG
+    input_part: str = choice(InputPart, InputPart.BOTH)  # of mean and zero
+    mean_over: str = choice(MeanOver, MeanOver.ALL)
     cut: str = choice(Cut, Cut.GREEDY)
     edges: int = whole(20, 1, 100_000)
     mlps: bool = flag(True)
@@ -65,12 +74,22 @@ class CircuitState(ViewState):
     hidden: tuple[str, ...] = texts()  # nodes
     names: tuple[tuple[str, str], ...] = rows(lambda pair: are(pair, str, 2))  # node, its new name
     groups: tuple[tuple[str, tuple[str, ...]], ...] = rows(_is_group)  # name, nodes
+    folds: bool = flag(True)  # chains of MLPs of a deep circuit, to stacks
+    opened: tuple[str, ...] = texts()  # MLPs taken out of their stacks
+    # px of an exported picture; None: as it comes
+    width: int | None = whole(None, *PICTURE_SIDE, or_none=True)
+    height: int | None = whole(None, *PICTURE_SIDE, or_none=True)
 
     @property
     def drawing(self) -> CircuitView:
         """What was done to the drawing."""
         done = (self.arranged, self.pinned, self.hidden, self.names, self.groups)
-        return CircuitView(*done, self.shape)
+        return CircuitView(*done, self.shape, self.folds, self.opened)
+
+    @property
+    def replacing(self) -> Replacing:
+        """What of its choices says something about the kind chosen."""
+        return Replacing.of(AblationKind(self.edge_kind), self.input_part, self.mean_over)
 
     @property
     def asks_own_pairs(self) -> bool:
@@ -78,15 +97,16 @@ class CircuitState(ViewState):
         return self.source != "heads" and self.pairs != ""
 
     def without_drawing(self) -> "CircuitState":
-        """Nothing pinned, hidden, named or grouped."""
-        return self.change(pinned=(), shape="", hidden=(), names=(), groups=())
+        """Nothing pinned, hidden, named, grouped or opened."""
+        return self.change(pinned=(), shape="", hidden=(), names=(), groups=(), opened=())
 
     def when_prompt_changes(self) -> "CircuitState":
         """Nodes and edges of one prompt's circuit mean nothing in another's."""
         return self if self.asks_own_pairs else self._without_nodes()
 
     def when_model_changes(self) -> "CircuitState":
-        return self._without_nodes()
+        """Another model may add no position embeddings that could be kept."""
+        return self._without_nodes().change(input_part=InputPart.BOTH.value)
 
     def _without_nodes(self) -> "CircuitState":
         return self.without_drawing().change(exact=(), given_edges=())

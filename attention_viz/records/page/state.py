@@ -12,7 +12,7 @@ from attention_viz.records.ids import HeadId
 from attention_viz.records.metrics import Metric
 from attention_viz.records.model import EMBEDDED
 from attention_viz.records.page import link
-from attention_viz.records.page.checks import check, checked, choice, text, texts, whole
+from attention_viz.records.page.checks import check, checked, choice, flag, text, texts, whole
 from attention_viz.records.page.link import OWN_SETTINGS, SHARED
 from attention_viz.records.page.view import ViewState
 from attention_viz.records.page.views import VIEWS
@@ -43,6 +43,7 @@ class PageState:
     prompt: str = text()  # as last run; "" = nothing was run yet
     counterfactual: str = text()
     bos: bool | None = checked(None, lambda given: given is None or isinstance(given, bool))
+    chat: bool = flag(False)  # prompts are messages in the model's chat template
     position: int = whole(-1, -_FAR, _FAR)
     answer: int | None = whole(None, 0, _FAR, or_none=True)
     distractor: int | None = whole(None, 0, _FAR, or_none=True)
@@ -94,11 +95,16 @@ class PageState:
         position = self.position if prompt == self.prompt else -1
         return changed.change(position=position)._with_views(views)
 
+    def with_chat(self, chat: bool) -> "PageState":
+        """The page with its prompts in the chat template, or plain: positions count otherwise."""
+        views = {v.name: getattr(self, v.name).when_prompt_changes() for v in VIEWS}
+        return self.change(chat=chat, position=-1)._with_views(views)
+
     def with_model(self, model: str) -> "PageState":
         """The page for another model: heads and token ids of the old one mean nothing there."""
         views = {v.name: getattr(self, v.name).when_model_changes() for v in VIEWS}
         plain = {"answer": None, "distractor": None, "flip_to": None, "heads": (), "position": -1}
-        return self.change(model=model, **plain)._with_views(views)
+        return self.change(model=model, chat=False, **plain)._with_views(views)
 
     # What is asked
 
@@ -113,6 +119,7 @@ class PageState:
             counterfactual=self.counterfactual or None,
             answer=self.answer,
             distractor=self.flip_to if self.distractor is None else self.distractor,
+            chat=self.chat,
         )
 
     @property
@@ -120,7 +127,7 @@ class PageState:
         """The pairs a circuit is asked of; what doesn't count for them is left out."""
         if not self.circuit.pairs:
             return PairsRequest(self.question)
-        plain = Question(self.model, "", bos=self.bos)
+        plain = Question(self.model, "", bos=self.bos, chat=self.chat)
         if self.circuit.pairs == "given":
             given = tuple(Pair(*pair) for pair in self.circuit.given_pairs)
             return PairsRequest(plain, given=given)

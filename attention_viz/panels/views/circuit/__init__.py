@@ -9,10 +9,11 @@ from attention_viz.panels.views.circuit import (
     imports,
     pairs,
     proof,
+    replacing,
     side,
 )
 
-_MODULES = (graph, pairs, detail, imports, export, proof, side, compare)
+_MODULES = (graph, pairs, replacing, detail, imports, export, proof, side, compare)
 PARTS = tuple(part for module in _MODULES for part in getattr(module, "PARTS", ()))
 ACTS = {name: act for module in _MODULES for name, act in getattr(module, "ACTS", {}).items()}
 

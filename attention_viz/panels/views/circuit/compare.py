@@ -17,7 +17,11 @@ from attention_viz.panels.views.circuit.known import find_circuit, need_circuit
 from attention_viz.panels.views.circuit.numbers import draw_legend
 from attention_viz.records.bench import Bench
 from attention_viz.records.circuits.circuit import Circuit
-from attention_viz.records.circuits.comparison import CircuitComparison, compare_circuits
+from attention_viz.records.circuits.comparison import (
+    CircuitComparison,
+    compare_circuits,
+    tell_turned,
+)
 from attention_viz.records.errors import AttentionVizError, BadInput
 from attention_viz.records.page import PageState
 
@@ -104,7 +108,7 @@ def tell(found: CircuitComparison) -> str:
     )
     if found.correlation is not None:
         told += f" Correlation of the shared edges' scores: {number(found.correlation, 2)}."
-    return told
+    return f"{told} {tell_turned(found)}".strip()
 
 
 # Acts

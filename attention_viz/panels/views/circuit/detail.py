@@ -3,6 +3,7 @@
 from typing import Any
 
 from attention_viz.figures.circuits.circuit_legend import difference_of, is_denoised
+from attention_viz.figures.circuits.stack import StackNode, SummedEdge
 from attention_viz.panels.kit import html
 from attention_viz.panels.kit.acts import Act, Outcome, act_button
 from attention_viz.panels.kit.common import ask, number
@@ -18,6 +19,7 @@ from attention_viz.panels.views.circuit.lines import (
     signed,
 )
 from attention_viz.panels.views.circuit.node import show_node
+from attention_viz.panels.views.circuit.stack import folded, show_stack, show_sum
 from attention_viz.records.bench import Bench
 from attention_viz.records.circuits.attribution import EdgePositionsRequest, Method
 from attention_viz.records.circuits.circuit import (
@@ -45,7 +47,12 @@ def show_detail(bench: Bench, state: PageState) -> Any:
     circuit = circuit_with_roles(bench, state)
     if circuit is None:
         return None
-    part = find_part(circuit, state.local(CHOSEN))
+    chosen, drawn = state.local(CHOSEN), folded(circuit, state)
+    part = find_part(circuit, chosen) or find_part(drawn, chosen)
+    if isinstance(part, StackNode):
+        return html.Div(show_stack(state, drawn, part), className="detail")
+    if isinstance(part, SummedEdge):
+        return html.Div(show_sum(state, drawn, part), className="detail")
     return [show_part(bench, state, circuit, part), show_positions(bench, circuit, part)]
 
 

@@ -1,8 +1,9 @@
 """The toolbar of the circuit's drawing: arrange, pin, hide, rename, group, zoom, enlarge.
 
 Nothing here asks the server: assets/46_drawing.js changes fields of the page (`circuit.pinned`,
-`hidden`, `names`, `groups`), assets/45_graph.js zooms and enlarges. The toolbar and the graph
-belong into one `graph_box` of the page's skeleton: it is what fills the window in full screen.
+`hidden`, `names`, `groups`, `folds`, `opened`), assets/45_graph.js zooms and enlarges. The toolbar
+and the graph belong into one `graph_box` of the page's skeleton: it is what fills the window in
+full screen.
 """
 
 from typing import Any
@@ -21,6 +22,7 @@ def layout(*arranged: Any) -> html.Node:
     """The toolbar above the graph, for the drawing as a whole; `arranged` stands first in it."""
     whole = [
         *arranged,
+        _button("Unfold MLPs", "fold", "Each chain of MLPs as one node, or not", hidden=True),
         _button("Show hidden", "show", "Draw all nodes again", hidden=True),
         _button("Reset drawing", "reset", "Forget pins, names, groups", hidden=True),
     ]
@@ -57,6 +59,7 @@ def for_selected() -> html.Node:
             _button("Hide", "hide", "Leave it out of the drawing, not of the circuit (H)"),
             _button("Rename", "rename", "Call the selected node so; an empty name is its own"),
             _button("Group", "group", "Put the selected nodes into one box of that name"),
+            _button("Fold", "close", "Back into its stack of MLPs (O)", hidden=True),
             _button("Ungroup", "ungroup", "Take the box away", hidden=True),
         ],
         className="drawing-tools chosen",
@@ -84,7 +87,7 @@ def _button(text: str, do: str, about: str, **props: Any) -> html.Node:
         type="button",
         className="btn btn-sm",
         title=about,
-        disabled=do not in ("show", "reset", "ungroup"),
+        disabled=do not in ("show", "reset", "ungroup", "fold", "close"),
         **{"data-draw": do},
         **props,
     )

@@ -1,18 +1,22 @@
 """The circuit as a file, with its nodes where the page has them."""
 
+from dataclasses import replace
 from typing import Any
 
 from attention_viz.exports.circuit import FORMATS, PICTURES, export_circuit
+from attention_viz.exports.picture_size import PictureSize
 from attention_viz.exports.script import script_of
 from attention_viz.figures.circuits.circuit_layout import lay_out, smallest_of
 from attention_viz.panels.kit import html
 from attention_viz.panels.kit.acts import Act, Outcome, act_button
 from attention_viz.panels.kit.common import ask
+from attention_viz.panels.kit.controls import number_box
 from attention_viz.panels.views.circuit.known import whole_circuit
 from attention_viz.panels.views.circuit.requests import attribution_request, proof_request
 from attention_viz.records.bench import Bench
 from attention_viz.records.circuits.attribution import Attribution
 from attention_viz.records.circuits.circuit import Circuit
+from attention_viz.records.circuits.circuit_view import PICTURE_SIDE
 from attention_viz.records.circuits.faithfulness import FaithfulnessResult
 from attention_viz.records.errors import BadInput
 from attention_viz.records.page import PageState
@@ -26,11 +30,30 @@ def menu() -> html.Node:
     return html.Details(
         [
             html.Summary("Export", className="btn btn-sm"),
-            html.Div(items, className="menu"),
+            html.Div([_size(), *items], className="menu"),
         ],
         id="circuit-menu",
         className="menu-button",
     )
+
+
+def _size() -> html.Node:
+    """How large a picture is to be; an empty box: as it comes."""
+    least, most = PICTURE_SIDE
+    boxes = [
+        number_box(
+            f"circuit.{side}",
+            least,
+            most,
+            id=f"circuit-picture-{side}",
+            placeholder=side,
+            **{"data-optional": True, "aria-label": f"{side} of a picture, px"},
+        )
+        for side in ("width", "height")
+    ]
+    about = "px of 96 an inch; empty: as it comes, for a page of 4:3"
+    parts = ["Picture ", boxes[0], " × ", boxes[1], " px"]
+    return html.Div(parts, className="picture-size", title=about)
 
 
 def _item(suffix: str, about: str) -> html.Node:
@@ -50,7 +73,7 @@ def save_file(bench: Bench, state: PageState, suffix: str) -> tuple[str, bytes]:
 
 def _script(bench: Bench, state: PageState, suffix: str, circuit: Circuit) -> bytes:
     pairs = None if state.circuit.source == "heads" else ask(bench, circuit.request.pairs)
-    where = bench.status(state.model).entry.source
+    where = bench.status(state.model).info.folder
     proof = known_proof(bench, state, circuit)
     return script_of(circuit, where, pairs=pairs, faithfulness=proof).encode()
 
@@ -60,7 +83,7 @@ def _drawing(bench: Bench, state: PageState, suffix: str, circuit: Circuit) -> b
     least, view = smallest_of(circuit, state.circuit.smallest), state.circuit.drawing
     places = None
     if suffix not in PICTURES:
-        boxes = lay_out(circuit, least, view).boxes
+        boxes = lay_out(circuit, least, replace(view, folds=False)).boxes  # of every node
         places = {name: (box.x, box.y) for name, box in boxes.items()}
     return export_circuit(
         circuit,
@@ -73,6 +96,7 @@ def _drawing(bench: Bench, state: PageState, suffix: str, circuit: Circuit) -> b
         graph=circuit.graph,
         attribution=_known_scores(bench, state),
         d_model=bench.status(state.model).info.d_model,
+        size=PictureSize(state.circuit.width, state.circuit.height),
     )
 
 

@@ -31,6 +31,7 @@ from attention_viz.panels.views.circuit.known import (
 )
 from attention_viz.panels.views.circuit.numbers import draw_legend
 from attention_viz.panels.views.circuit.requests import circuit_request
+from attention_viz.panels.views.circuit.stack import with_sums
 from attention_viz.records.bench import Bench
 from attention_viz.records.circuits.circuit import Circuit, CircuitRequest
 from attention_viz.records.errors import AttentionVizError
@@ -131,7 +132,8 @@ def show_legend(bench: Bench, state: PageState) -> Any:
 
 
 def show_edges(bench: Bench, state: PageState) -> Any:
-    return table(*edges_table(need_circuit(bench, state)), "Edges of the circuit")
+    circuit = need_circuit(bench, state)
+    return table(*with_sums(edges_table(circuit), circuit, state), "Edges of the circuit")
 
 
 def show_nodes(bench: Bench, state: PageState) -> Any:

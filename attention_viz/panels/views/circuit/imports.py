@@ -6,9 +6,12 @@ from typing import Any
 from attention_viz.panels.kit import html
 from attention_viz.panels.kit.acts import Act, Outcome, act_button
 from attention_viz.panels.kit.common import toast
+from attention_viz.panels.kit.parts import Part, place
+from attention_viz.panels.views.circuit.known import shown_circuit
 from attention_viz.panels.views.circuit.upload import file_button
 from attention_viz.records.bench import Bench
 from attention_viz.records.circuits.circuit_file import parse_circuit
+from attention_viz.records.circuits.fit import tell_widened
 from attention_viz.records.errors import BadInput
 from attention_viz.records.page import PageState
 from attention_viz.records.page.checks import MOST_GIVEN
@@ -32,7 +35,8 @@ def layout() -> html.Node:
     )
     upload = file_button("circuit-file", "circuit-import-file", accept=".json,.txt")
     controls = html.Div([box, button, upload], className="controls circuit-import")
-    return html.Div([controls, html.Div(id=_TOLD, className="note")])
+    widened = place("circuit-widened", className="note", role="status")
+    return html.Div([controls, html.Div(id=_TOLD, className="note"), widened])
 
 
 def read_file(contents: Any) -> str:
@@ -76,4 +80,11 @@ def _taken(page: PageState, said: str) -> Outcome:
     return Outcome(page=page, place=(_TOLD, said))
 
 
+def show_widened(bench: Bench, state: PageState) -> Any:
+    """That the circuit drawn has more than the file named, where it has."""
+    circuit = shown_circuit(bench, state) if state.circuit.source == "given" else None
+    return None if circuit is None else tell_widened(circuit.widened) or None
+
+
+PARTS = (Part("circuit-widened", show_widened),)
 ACTS: dict[str, Act] = {"circuit-import": _take_text, "circuit-import-file": _take_file}

@@ -116,4 +116,5 @@ def first_question(bench: Bench, state: PageState) -> Question:
         first.text.counterfactual,
         first.answer.id,
         first.distractor.id,
+        state.chat,
     )

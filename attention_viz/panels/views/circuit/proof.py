@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from attention_viz.exports.mib import mib_table
 from attention_viz.exports.tables import curve_table, minimality_table
 from attention_viz.figures.circuits.faithfulness import (
     describe_curve,
@@ -9,6 +10,7 @@ from attention_viz.figures.circuits.faithfulness import (
     draw_curve,
     draw_minimality,
 )
+from attention_viz.figures.circuits.mib import describe_mib
 from attention_viz.figures.palette import BOTH
 from attention_viz.panels.kit import html
 from attention_viz.panels.kit.acts import Act, Outcome, act_button
@@ -21,9 +23,13 @@ from attention_viz.panels.kit.results import Found, ending, find, progress, subm
 from attention_viz.panels.kit.tables import fold, table
 from attention_viz.panels.views.circuit.known import need_circuit, shown_circuit
 from attention_viz.panels.views.circuit.numbers import count_of
-from attention_viz.panels.views.circuit.requests import curve_request, proof_request
+from attention_viz.panels.views.circuit.requests import (
+    curve_request,
+    mib_request,
+    proof_request,
+)
 from attention_viz.records.bench import Bench
-from attention_viz.records.circuits.circuit import Circuit
+from attention_viz.records.circuits.circuit import Circuit, CutRequest
 from attention_viz.records.circuits.faithfulness import Curve, FaithfulnessResult
 from attention_viz.records.errors import BadInput
 from attention_viz.records.page import PageState
@@ -70,6 +76,12 @@ def find_curve(bench: Bench, state: PageState) -> Found:
     return find(bench, curve_request(state))
 
 
+def find_mib(bench: Bench, state: PageState) -> Found:
+    """The same by MIB's rule, where circuits are cut by it."""
+    request = mib_request(state)
+    return Found() if request is None else find(bench, request)
+
+
 def find_proof(bench: Bench, state: PageState) -> Found:
     """What the circuit loses without each of its edges, and circuits by chance."""
     circuit = _circuit_of_edges(bench, state)
@@ -101,17 +113,17 @@ def show_now(bench: Bench, state: PageState) -> Any:
     if state.circuit.source == "heads":
         return tell_heads(circuit)
     if not circuit.edge_ids:
-        return empty("No edge leads from the input to the logits.", "Cut a larger circuit.")
+        return _tell_empty(circuit)
     return tell(ask(bench, proof_request(state, circuit, False)))
 
 
 def show_status(bench: Bench, state: PageState) -> Any:
-    """How far the two measurements are, or how one ended."""
-    both = (find_proof(bench, state), find_curve(bench, state))
-    for found in both:
+    """How far the measurements are, or how one ended."""
+    all_of_them = [each(bench, state) for each in (find_proof, find_curve, find_mib)]
+    for found in all_of_them:
         if found.is_active:
             return progress(found.job)
-    return next((end for found in both if (end := ending(found.job)) is not None), None)
+    return next((end for found in all_of_them if (end := ending(found.job)) is not None), None)
 
 
 def show_proof(bench: Bench, state: PageState) -> Any:
@@ -123,8 +135,10 @@ def show_proof(bench: Bench, state: PageState) -> Any:
     if isinstance(curve, Curve):
         circuit = _circuit_of_edges(bench, state)
         size = None if circuit is None else len(circuit.edge_ids)
-        figure = draw_curve(curve, BOTH.name, size)
+        mib = find_mib(bench, state).record
+        figure = draw_curve(curve, BOTH.name, size, mib)
         drawn += [plot(figure, "proof-curve", sets="circuit.edges")]
+        drawn += [] if mib is None else [html.P(describe_mib(mib), className="note")]
         drawn += [html.P(describe_curve(curve), className="note")]
     if isinstance(whole, FaithfulnessResult):
         drawn += [html.P(describe_proof(whole), className="note")]
@@ -137,8 +151,11 @@ def show_edges(bench: Bench, state: PageState) -> Any:
 
 
 def show_curve_table(bench: Bench, state: PageState) -> Any:
-    curve = find_curve(bench, state).record
-    return _NOT_YET if curve is None else table(*curve_table(curve), "Faithfulness by size")
+    curve, mib = find_curve(bench, state).record, find_mib(bench, state).record
+    if curve is None:
+        return _NOT_YET
+    by_mib = [] if mib is None else [table(*mib_table(mib), "MIB's circuits")]
+    return [table(*curve_table(curve), "Faithfulness by size"), *by_mib]
 
 
 def show_minimality_table(bench: Bench, state: PageState) -> Any:
@@ -158,6 +175,13 @@ def tell_heads(circuit: Circuit) -> list[Any] | None:
     ]
 
 
+def _tell_empty(circuit: Circuit) -> html.Node:
+    if isinstance(circuit.request, CutRequest) and circuit.request.way.ranking:
+        why = f"Faithfulness 0: pruning leaves none of the top {circuit.request.edges} edges."
+        return empty(why, "MIB counts such circuits. Take more edges to see one.")
+    return empty("No edge leads from the input to the logits.", "Cut a larger circuit.")
+
+
 def tell(found: FaithfulnessResult) -> list[Any]:
     """The measure in one line: size, faithfulness, interval, what is left without it."""
     measured, interval = found.measured, found.measured.interval
@@ -170,7 +194,7 @@ def tell(found: FaithfulnessResult) -> list[Any]:
         html.B(f"Faithfulness {number(measured.faithfulness, 2)}"),
         f"{within} with {count_of(measured.size, 'edge')}, {100 * measured.share:.2g} % of all; "
         f"everything but the circuit: {number(measured.without, 2)}. Replaced: "
-        f"{found.request.ablation.value}.",
+        f"{found.replaced or found.request.ablation.value}.",
     ]
 
 
@@ -184,7 +208,7 @@ def _measure(bench: Bench, state: PageState, payload: dict[str, Any]) -> Outcome
         raise BadInput("This circuit has no edges to leave out.", "Choose Edge scores above.")
     requests: list[Any] = [proof_request(state, circuit, True)]
     if state.circuit.source == "scores":
-        requests.append(curve_request(state))
+        requests += [curve_request(state), *filter(None, [mib_request(state)])]
     return submit(bench, *requests)
 
 

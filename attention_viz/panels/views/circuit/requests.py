@@ -2,7 +2,7 @@
 
 from attention_viz.panels.kit.requests import TOP
 from attention_viz.records.ablation import AblationKind
-from attention_viz.records.circuits.attribution import AttributionRequest, Method
+from attention_viz.records.circuits.attribution import AttributionRequest, Method, Points
 from attention_viz.records.circuits.circuit import (
     Circuit,
     CircuitRequest,
@@ -16,6 +16,7 @@ from attention_viz.records.circuits.faithfulness import (
     CurveRequest,
     FaithfulnessRequest,
 )
+from attention_viz.records.circuits.mib import MibRequest
 from attention_viz.records.page import PageState
 
 _RANDOM_CIRCUITS = 20
@@ -34,7 +35,8 @@ def circuit_request(state: PageState) -> CircuitRequest | CutRequest | EdgesRequ
         )
     if circuit.source == "given":
         edges = tuple(map(EdgeId.parse, circuit.given_edges))
-        return EdgesRequest(state.pairs_request, edges, AblationKind(circuit.edge_kind))
+        kind = AblationKind(circuit.edge_kind)
+        return EdgesRequest(state.pairs_request, edges, kind, circuit.replacing)
     return CircuitRequest(state.question, state.head_ids, state.intervention)
 
 
@@ -43,13 +45,31 @@ def attribution_request(state: PageState) -> AttributionRequest:
     kind, method = AblationKind(state.circuit.edge_kind), Method(state.circuit.method)
     if method is Method.EAP_IG and kind is not AblationKind.RESAMPLE:
         method = Method.EAP
-    return AttributionRequest(state.pairs_request, method, ablation=kind)
+    return AttributionRequest(
+        state.pairs_request,
+        method,
+        ablation=kind,
+        points=Points(state.circuit.points) if method is Method.EAP_IG else Points.RIGHT,
+        replacing=state.circuit.replacing,
+    )
 
 
 def curve_request(state: PageState) -> CurveRequest:
-    """Faithfulness over size, the same for every cut of these scores."""
+    """Faithfulness over size, the same for every cut of these scores.
+
+    Beside MIB's it is that of our own cut from the logits.
+    """
+    circuit, way = state.circuit, Cut(state.circuit.cut)
+    ours = Cut.GREEDY if way.ranking else way
+    return CurveRequest(CutRequest(attribution_request(state), 0, ours, circuit.mlps))
+
+
+def mib_request(state: PageState) -> MibRequest | None:
+    """The same by MIB's rule; None where circuits are cut another way."""
     circuit = state.circuit
-    return CurveRequest(CutRequest(attribution_request(state), 0, Cut(circuit.cut), circuit.mlps))
+    if circuit.source != "scores" or not Cut(circuit.cut).ranking or not circuit.mlps:
+        return None
+    return MibRequest(attribution_request(state))
 
 
 def proof_request(state: PageState, circuit: Circuit, leave_out: bool) -> FaithfulnessRequest:
@@ -61,6 +81,7 @@ def proof_request(state: PageState, circuit: Circuit, leave_out: bool) -> Faithf
         keeps_mlps=_keeps_mlps(circuit),
         leave_out=leave_out,
         random_circuits=_RANDOM_CIRCUITS if leave_out else 0,
+        replacing=state.circuit.replacing,
     )
 
 
@@ -71,6 +92,7 @@ def circuit_only_request(state: PageState, circuit: Circuit) -> CircuitOnlyReque
         AblationKind(state.circuit.edge_kind),
         keeps_mlps=_keeps_mlps(circuit),
         top=TOP,
+        replacing=state.circuit.replacing,
     )
 
 
