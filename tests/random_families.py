@@ -196,7 +196,10 @@ REFUSED: dict[str, tuple[Family, str]] = {
         Family("Lfm2", dict(layer_types=["conv", "full_attention"] * 2)),
         "layers without attention",
     ),
-    "mamba": (Family("Mamba", dict(hidden_size=32, num_hidden_layers=2), "none"), "without attention"),
+    "mamba": (
+        Family("Mamba", dict(hidden_size=32, num_hidden_layers=2), "none"),
+        "without attention",
+    ),
     "openai_gpt": (Family("OpenAIGPT", {}, "gpt2"), "final norm"),
     "persimmon": (Family("Persimmon", {}, "neox"), "architecture"),
 }
