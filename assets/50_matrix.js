@@ -497,6 +497,7 @@
         }
         av.change?.(changes);
       }
+      if (click.act) av.act?.(click.act, ends);
       if (click.position) av.change?.({ "shared.position": ends[click.position] });
       if (click.head) {
         const heads = Array.isArray(click.head) ? click.head

@@ -74,8 +74,18 @@ def main(argv: Sequence[str] | None = None, make_workbench: MakeWorkbench = Work
         return int(stop.code or 0)
 
 
+class _PlainHelp(argparse.HelpFormatter):
+    """Help as it is written: a "%" in it is a percent sign."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        return action.help.replace("%", "%%")
+
+
 class _Parser(argparse.ArgumentParser):
     """Raises its complaints instead of printing the usage and leaving."""
+
+    def __init__(self, **settings: Any):
+        super().__init__(formatter_class=_PlainHelp, **settings)
 
     def error(self, message: str) -> None:
         first = message[:1].upper() + message[1:]

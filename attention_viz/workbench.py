@@ -38,12 +38,14 @@ from attention_viz.records.errors import (
     BadInput,
     ModelUnavailable,
 )
+from attention_viz.records.family_search import FamilyEstimateRequest, FamilySearchRequest
 from attention_viz.records.job import JobStatus
 from attention_viz.records.lens import LensRequest
 from attention_viz.records.looks.agreement import AgreementRequest
 from attention_viz.records.looks.control import ControlRequest
 from attention_viz.records.looks.cost import CostRequest
 from attention_viz.records.looks.dose import DoseRequest
+from attention_viz.records.looks.family import FamilyRequest
 from attention_viz.records.looks.positions import PositionsRequest
 from attention_viz.records.looks.redundancy import RedundancyRequest
 from attention_viz.records.model import ModelEntry, ModelStatus
@@ -65,10 +67,13 @@ REGISTRY: dict[type, str] = {
     SearchRequest: "attention_viz.analysis.search:search_heads",
     EstimateRequest: "attention_viz.analysis.search:estimate_search",
     DurationRequest: "attention_viz.analysis.duration:estimate_duration",
+    FamilySearchRequest: "attention_viz.analysis.family_search:search_family",
+    FamilyEstimateRequest: "attention_viz.analysis.family_search:estimate_family_search",
     AgreementRequest: "attention_viz.analysis.looks.agreement:compare_kinds",
     ControlRequest: "attention_viz.analysis.looks.control:compare_with_random_sets",
     CostRequest: "attention_viz.analysis.looks.cost:cost_to_flip",
     DoseRequest: "attention_viz.analysis.looks.dose:respond_to_dose",
+    FamilyRequest: "attention_viz.analysis.looks.family:measure_family",
     PositionsRequest: "attention_viz.analysis.looks.positions:map_positions",
     RedundancyRequest: "attention_viz.analysis.looks.redundancy:map_redundancy",
     AttentionRequest: "attention_viz.analysis.attention:attention_maps",

@@ -44,19 +44,26 @@ from attention_viz.records.circuits.mib import (
     MibRequest,
     Ranking,
 )
-from attention_viz.records.circuits.pairs import PairsRequest
+from attention_viz.records.circuits.pairs import BadPair, Pair, PairsRequest, TokenPair
 from attention_viz.records.circuits.roles import HeadRole, HeadRoles, Role, RolesRequest
+from attention_viz.records.family_search import (
+    FamilySearchRequest,
+    FamilySearchResult,
+    FamilyStep,
+)
 from attention_viz.records.ids import HeadId, parse_heads
 from attention_viz.records.lens import LensRequest, LogitLens
 from attention_viz.records.looks.agreement import Agreement, AgreementRequest
 from attention_viz.records.looks.control import Control, ControlRequest
 from attention_viz.records.looks.cost import Cost, CostRequest, CostTable
 from attention_viz.records.looks.dose import Dose, DoseRequest, Flip
+from attention_viz.records.looks.family import FamilyEffect, FamilyRequest, PairEffect
 from attention_viz.records.looks.positions import PositionMap, PositionsRequest
 from attention_viz.records.looks.redundancy import Redundancy, RedundancyRequest
 from attention_viz.records.metrics import Metric
 from attention_viz.records.question import Question
 from attention_viz.records.search import Objective, SearchRequest, SearchResult, SearchStep
+from attention_viz.records.statistics import Rate
 from attention_viz.records.sweep import HeadSweep, SweepRequest
 from attention_viz.records.tokens import Token, Tokens
 
@@ -371,6 +378,53 @@ def agreement_of(tokens: Tokens | None = None) -> Agreement:
         correlation=np.array([[1.0, 0.6], [0.6, 1.0]]),
         **_looked(tokens),
     )
+
+
+def family_of(tokens: Tokens | None = None) -> FamilyEffect:
+    """Three pairs: one flips, one stays, one the clean model gets wrong."""
+    tokens = tokens or tokens_of()
+    answer, distractor, other = tokens.items[2], tokens.items[4], tokens.items[8]
+    plain = "".join(tokens.texts[int(tokens.bos) :])
+    text = Pair(plain, plain + "!", answer.text, distractor.text)
+    pair = TokenPair(tokens, tokens, answer, distractor, len(tokens) - 1, text)
+    return FamilyEffect(
+        request=FamilyRequest(pairs_of("induction", 4), LOOKED_AT),
+        pairs=(
+            PairEffect(pair, 3.0, -1.0, answer, distractor),
+            PairEffect(pair, 2.0, 1.0, answer, answer),
+            PairEffect(pair, -0.5, -0.75, other, other),
+        ),
+        refused=(BadPair(4, "too long"),),
+        evaluations=3,
+        seconds=0.5,
+    )
+
+
+def family_search_of(**changes) -> FamilySearchResult:
+    """A set of two heads, found in two steps."""
+    one, other = LOOKED_AT[:2]
+    request = FamilySearchRequest(pairs_of("induction", 20))
+    found = FamilySearchResult(
+        request=request,
+        heads=(one, other),
+        steps=(
+            FamilyStep("add", (one,), (one,), -0.5, Rate(2, 9)),
+            FamilyStep("add", (other,), (one, other), -0.1, Rate(8, 9)),
+        ),
+        score=-0.1,
+        train=Rate(8, 9),
+        held_out=Rate(6, 9),
+        random=(Rate(0, 9), Rate(6, 9), Rate(7, 9), Rate(1, 9)),
+        minimal=True,
+        smallest=True,
+        usable=18,
+        apart=2,
+        refused=(),
+        evaluations=345,
+        seconds=1.5,
+        stopped="reached",
+    )
+    return replace(found, **changes)
 
 
 def cost_of(tokens: Tokens | None = None) -> CostTable:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from attention_viz.cli import main, make_parser
+from attention_viz.cli import MEASURING, main, make_parser
 from attention_viz.commands import options, serve
 from attention_viz.commands.command import table
 from attention_viz.exports.records import record_json
@@ -338,12 +338,15 @@ def test_models_are_tested(run, tmp_path):
     assert [model["name"] for model in passed] == [*here, "llama"]
     for model in passed:
         claims = {check["claim"]: check["error"] for check in model["checks"]}
-        assert claims["scale 1 is the clean run"] < 1e-3 and len(claims) == 6
+        assert claims["scale 1 is the clean run"] < 1e-3 and len(claims) == 11
+        parts = {part["name"]: part["reason"] for part in model["capabilities"]}
+        assert parts == dict.fromkeys(("ablation", "lens", "maps", "contributions", "edges"), "")
         assert model["engine"] == "one pass"
     refused = [model["reason"] for model in found.values() if model.get("passed") is False]
     assert len(refused) == 1 and "broken" in refused[0]
     code, out, _ = run("models", "--test")
     assert code == 0 and "scale 1 is the clean run" in out and "passed" in out
+    assert re.search(r"edges +right", out)
 
 
 def test_models(run, tmp_path):
@@ -556,10 +559,17 @@ def test_ctrl_c_is_130(run):
     assert run("sweep", "--prompt", MARY, make_workbench=interrupt) == (130, "", "")
 
 
-@pytest.mark.parametrize("argv", [["--help"], ["sweep", "--help"], ["serve", "--help"]])
+@pytest.mark.parametrize(
+    "argv",
+    [["--help"], *([name, "--help"] for name in ["serve", *(c.name for c in MEASURING)])],
+)
 def test_help_is_on_stdout(run, argv):
     code, out, err = run(*argv)
     assert (code, err) == (0, "") and "usage" in out
+
+
+def test_a_percent_sign_in_help_is_one(run):
+    assert "20 %" in " ".join(run("search", "--help")[1].split())
 
 
 # Serving

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from attention_viz.analysis.lazy import lazy
 from attention_viz.models.decoder import Decoder, Run
 from attention_viz.models.finite import need_finite
 from attention_viz.models.loading import LoadedModel
@@ -83,7 +84,7 @@ class Asked:
     def ids(self) -> Int[Tensor, "1 pos"]:
         return ids_of(self.tokens)
 
-    @cached_property
+    @lazy
     def counterfactual(self) -> Run:
         """Run of the counterfactual prompt. Raises BadInput where there is none."""
         if self.read.counterfactual is None:
@@ -125,18 +126,7 @@ class Asked:
 
     def need_heads(self, heads: tuple[HeadId, ...]) -> tuple[HeadId, ...]:
         """The heads, each once. Raises BadInput for none or for one the model does not have."""
-        if not heads:
-            raise BadInput(
-                "No heads are selected.", "Pick heads in the grid, or let a search find them."
-            )
-        for head in heads:
-            if not (0 <= head.layer < self.decoder.layers and 0 <= head.head < self.decoder.heads):
-                raise BadInput(
-                    f"There is no head {head}: {self.model.info.name} has layers 0 to "
-                    f"{self.decoder.layers - 1} and heads 0 to {self.decoder.heads - 1}.",
-                    "Choose heads of this model.",
-                )
-        return tuple(dict.fromkeys(heads))
+        return need_heads(self.model, heads)
 
 
 def ask(model: LoadedModel, question: Question, pace: Pace | None = None) -> Asked:
@@ -148,10 +138,14 @@ def ask(model: LoadedModel, question: Question, pace: Pace | None = None) -> Ask
 
 
 def ask_pair(model: LoadedModel, question: Question, pair: TokenPair, pace: Pace) -> Asked:
-    """Run the clean prompt of a pair; `question` is the one its family was asked for."""
+    """Run the clean prompt of a pair."""
+    return _run(model, read_pair(question, pair), pace)
+
+
+def read_pair(question: Question, pair: TokenPair) -> PromptTokens:
+    """What is read of a pair; `question` is the one its family was asked for."""
     own = replace(question, answer=pair.answer.id, distractor=pair.distractor.id)
-    read = PromptTokens(own, pair.clean, pair.position, pair.counterfactual)
-    return _run(model, read, pace)
+    return PromptTokens(own, pair.clean, pair.position, pair.counterfactual)
 
 
 def _run(model: LoadedModel, read: PromptTokens, pace: Pace) -> Asked:
@@ -163,6 +157,22 @@ def _run(model: LoadedModel, read: PromptTokens, pace: Pace) -> Asked:
         answer, distractor = _choose_pair(read.question, logits)
         seconds = time.perf_counter() - began
     return Asked(model, read, pace, run, logits, answer, distractor, busy=seconds)
+
+
+def need_heads(model: LoadedModel, heads: tuple[HeadId, ...]) -> tuple[HeadId, ...]:
+    """The heads, each once. Raises BadInput for none or for one the model does not have."""
+    if not heads:
+        raise BadInput(
+            "No heads are selected.", "Pick heads in the grid, or let a search find them."
+        )
+    for head in heads:
+        if not (0 <= head.layer < model.decoder.layers and 0 <= head.head < model.decoder.heads):
+            raise BadInput(
+                f"There is no head {head}: {model.info.name} has layers 0 to "
+                f"{model.decoder.layers - 1} and heads 0 to {model.decoder.heads - 1}.",
+                "Choose heads of this model.",
+            )
+    return tuple(dict.fromkeys(heads))
 
 
 def ids_of(tokens: Tokens) -> Int[Tensor, "1 pos"]:

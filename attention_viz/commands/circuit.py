@@ -6,13 +6,14 @@ the circuit is proved by replacing everything outside it; an imported circuit is
 
 from argparse import Namespace
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from attention_viz.commands import circuit_options, options
 from attention_viz.commands.circuit_options import Way
 from attention_viz.commands.circuit_output import MeasuredCircuit, to_json, to_text
 from attention_viz.commands.command import Asker, Command
+from attention_viz.commands.pairs import read_pairs
 from attention_viz.records.ablation import AblationKind
 from attention_viz.records.circuits.attribution import (
     AttributionRequest,
@@ -27,12 +28,10 @@ from attention_viz.records.circuits.faithfulness import CurveRequest, Faithfulne
 from attention_viz.records.circuits.fit import fit_edges
 from attention_viz.records.circuits.graph import Graph
 from attention_viz.records.circuits.mib import MibRequest
-from attention_viz.records.circuits.pair_file import parse_numbered_pairs
-from attention_viz.records.circuits.pairs import BadPair, PairSet, PairsRequest
+from attention_viz.records.circuits.pairs import PairsRequest
 from attention_viz.records.circuits.replacing import Replacing
 from attention_viz.records.circuits.roles import RolesRequest
 from attention_viz.records.errors import BadInput
-from attention_viz.records.question import Question
 
 
 def _ask(asker: Asker, args: Namespace) -> MeasuredCircuit:
@@ -61,7 +60,7 @@ def _measure_heads(
 
 
 def _measure_edges(asker: Asker, args: Namespace, imported: ImportedCircuit) -> MeasuredCircuit:
-    pairs = _read_pairs(asker, args)
+    pairs = read_pairs(asker, args)
     edges = fit_edges(imported.edges, _graph_of(asker))
     kind, replacing = _replaced_by(args)
     circuit = asker.measure(EdgesRequest(pairs.request, imported.edges, kind, replacing))
@@ -86,7 +85,7 @@ def _measure_edges(asker: Asker, args: Namespace, imported: ImportedCircuit) -> 
 
 
 def _measure_scores(asker: Asker, args: Namespace, imported: None) -> MeasuredCircuit:
-    pairs = _read_pairs(asker, args)
+    pairs = read_pairs(asker, args)
     request = _cut_request(pairs.request, args)
     attribution = asker.measure(request.attribution)
     circuit = asker.measure(request)
@@ -157,40 +156,6 @@ def _graph_of(asker: Asker) -> Graph:
     """The model's graph, as far as names go; which edges it lacks is told by the measurement."""
     info = asker.workbench.status(asker.model).info
     return Graph(info.layers, info.heads, info.key_value_heads, is_parallel=False)
-
-
-@dataclass(frozen=True)
-class _Pairs:
-    """What is asked, as the model reads it, and what can't be."""
-
-    request: PairsRequest
-    found: PairSet
-    refused: tuple[BadPair, ...]
-
-
-def _read_pairs(asker: Asker, args: Namespace) -> _Pairs:
-    """Pairs of a file are refused by their line, those of a family by their number."""
-    plain = Question(asker.model, "", bos=args.bos, chat=args.chat)
-    if args.family is not None:
-        request = PairsRequest(plain, args.family, args.pairs, args.seed)
-        found = asker.measure(request)
-        return _told(asker, _Pairs(request, found, found.refused), "pair")
-    if args.pairs_file is None:
-        request = PairsRequest(asker.question(args))
-        return _Pairs(request, asker.measure(request), ())
-    name = Path(args.pairs_file).name
-    numbered, bad = parse_numbered_pairs(circuit_options.read_text(args.pairs_file), name)
-    request = PairsRequest(plain, given=tuple(pair for _, pair in numbered))
-    found = asker.measure(request)
-    refused = [BadPair(numbered[each.number - 1][0], each.reason) for each in found.refused]
-    refused = tuple(sorted([*bad, *refused], key=lambda each: each.number))
-    return _told(asker, _Pairs(request, found, refused), f"{name}, line")
-
-
-def _told(asker: Asker, pairs: _Pairs, what: str) -> _Pairs:
-    for bad in pairs.refused:
-        asker.warn(f"{what} {bad.number}: {bad.reason}")
-    return pairs
 
 
 # Files

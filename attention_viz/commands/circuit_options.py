@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from attention_viz.commands import options
+from attention_viz.commands.pairs import read_text
 from attention_viz.records.ablation import SETTINGS, AblationKind
 from attention_viz.records.circuits.attribution import (
     EDGE_ABLATIONS,
@@ -357,17 +358,6 @@ def _sentence(text: str) -> str:
 def read_import(file: str | None) -> ImportedCircuit | None:
     """The circuit in a file, nothing measured. Raises BadInput for what can't be read."""
     return None if file is None else parse_circuit(read_text(file), Path(file).name)
-
-
-def read_text(file: str) -> str:
-    """A file's text. Raises BadInput where there is none, or it is not UTF-8."""
-    try:
-        return Path(file).read_text(encoding="utf-8")
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise BadInput(f"{file!r} can't be read ({reason}).", "Check its name.") from error
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{file!r} is no UTF-8 text.", "Save it as UTF-8.") from error
 
 
 def check_file(path: Path) -> str:

@@ -3,18 +3,24 @@
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from attention_viz.commands import options
 from attention_viz.commands.command import Asker, Command, headline, table
+from attention_viz.commands.family_output import family_json, family_text
+from attention_viz.commands.pairs import add_pairs, names_pairs, need_prompt, read_pairs
 from attention_viz.exports import tables
 from attention_viz.exports.records import pick, record_json
 from attention_viz.records.ablation import Ablation
+from attention_viz.records.circuits.pairs import PairsRequest
+from attention_viz.records.errors import BadInput
 from attention_viz.records.ids import HeadId
 from attention_viz.records.looks.agreement import Agreement, AgreementRequest
 from attention_viz.records.looks.control import Control, ControlRequest
 from attention_viz.records.looks.cost import CostRequest, CostTable
 from attention_viz.records.looks.dose import Dose, DoseRequest
+from attention_viz.records.looks.family import FamilyEffect, FamilyRequest
 from attention_viz.records.looks.positions import PositionMap, PositionsRequest
 from attention_viz.records.looks.redundancy import Redundancy, RedundancyRequest
 from attention_viz.records.metrics import Metric
@@ -27,7 +33,8 @@ from attention_viz.records.search import Strategy
 class _Chosen:
     """What the options say, beside the look's name."""
 
-    question: Question
+    question: Question | None  # None: asked of pairs
+    pairs: PairsRequest | None
     heads: tuple[HeadId, ...]
     ablation: Ablation
     args: Namespace
@@ -87,6 +94,11 @@ _LOOKS = {
         tables.agreement_table,
         ("kinds",),
     ),
+    "family": _Look(
+        "--heads over a family of prompt pairs: how often it flips",
+        lambda c: FamilyRequest(c.pairs, c.needed_heads, c.ablation),
+        tables.family_table,
+    ),
 }
 
 
@@ -115,12 +127,30 @@ def _add_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--sets", type=options.count, default=500, metavar="N", help="control: default 500"
     )
+    add_pairs(parser.add_argument_group("family"), "family: the heads are ablated in")
 
 
 def _ask(asker: Asker, args: Namespace) -> Any:
     heads = () if args.heads is None else options.heads(args.heads)
-    chosen = _Chosen(asker.question(args), heads, options.ablation(args), args)
+    question = pairs = None
+    if _is_of_pairs(args):
+        pairs = read_pairs(asker, args).request
+    else:
+        need_prompt(args, "look")
+        question = asker.question(args)
+    chosen = _Chosen(question, pairs, heads, options.ablation(args), args)
     return asker.measure(_LOOKS[args.look].request(chosen))
+
+
+def _is_of_pairs(args: Namespace) -> bool:
+    """Whether it is the look at a family. Raises BadInput where pairs are missing or no use."""
+    has_pairs = names_pairs(args)
+    if args.look == "family" and not has_pairs:
+        remedy = "Give --family (python main.py circuits lists them), or --pairs-file."
+        raise BadInput("No family of pairs is named.", remedy)
+    if args.look != "family" and has_pairs:
+        raise BadInput(f"look {args.look} is of one prompt.", "look family is of pairs.")
+    return has_pairs
 
 
 def _look_at(found: Any) -> tuple[str, _Look]:
@@ -132,6 +162,7 @@ def _look_at(found: Any) -> tuple[str, _Look]:
         PositionMap: "positions",
         Control: "control",
         Agreement: "agreement",
+        FamilyEffect: "family",
     }
     name = names[type(found)]
     return name, _LOOKS[name]
@@ -139,6 +170,8 @@ def _look_at(found: Any) -> tuple[str, _Look]:
 
 def to_json(found: Any) -> dict[str, Any]:
     name, look = _look_at(found)
+    if isinstance(found, FamilyEffect):
+        return {"look": name, **family_json(found)}
     written = {"look": name, **record_json(found), **pick(found, *look.also)}
     if isinstance(found, CostTable):
         written["tokens_to_win"] = written.pop("rows")
@@ -146,7 +179,9 @@ def to_json(found: Any) -> dict[str, Any]:
 
 
 def to_text(found: Any) -> str:
-    name, look = _look_at(found)
+    _, look = _look_at(found)
+    if isinstance(found, FamilyEffect):
+        return family_text(found)
     request = found.request
     about = [look.about]
     if hasattr(request, "metric"):
@@ -172,8 +207,14 @@ def to_text(found: Any) -> str:
 
 COMMAND = Command(
     name="look",
-    about="a closer look: cost to flip, dose, redundancy, positions, random control, agreement",
-    parents=(options.question, options.intervention, options.machine, options.output),
+    about="a closer look: cost to flip, dose, redundancy, positions, random control, agreement, "
+    "or a set over a family of prompts",
+    parents=(
+        partial(options.question, needs_prompt=False),
+        partial(options.intervention, seed_is_also_for="--family"),
+        options.machine,
+        options.output,
+    ),
     add_options=_add_options,
     ask=_ask,
     to_json=to_json,

@@ -1,11 +1,15 @@
 """`search`: a small set of heads that matter together."""
 
 from argparse import ArgumentParser, Namespace
+from functools import partial
+from typing import Any
 
-from attention_viz.commands import options
+from attention_viz.commands import family_search, options
 from attention_viz.commands.command import Asker, Command, headline, table
+from attention_viz.commands.pairs import names_pairs, need_prompt, refuse
 from attention_viz.exports.records import record_json
 from attention_viz.records.errors import BadInput
+from attention_viz.records.family_search import FamilySearchResult
 from attention_viz.records.search import (
     EstimateRequest,
     Objective,
@@ -30,7 +34,6 @@ def _add_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--strategy",
         choices=[strategy.value for strategy in Strategy],
-        default=Strategy.GUIDED.value,
         help="; ".join(f"{strategy.value}: {strategy.about}" for strategy in Strategy)
         + " (default: guided)",
     )
@@ -43,13 +46,25 @@ def _add_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--alternatives",
         type=options.not_negative_integer,
-        default=5,
         metavar="N",
         help="other minimal sets to look for after a flip (default: 5)",
     )
+    family_search.add_options(parser.add_argument_group("over a family of prompt pairs"))
 
 
-def _ask(asker: Asker, args: Namespace) -> SearchResult:
+_OF_ONE_PROMPT = ("objective", "flip_to", "strategy", "budget_runs", "alternatives")
+
+
+def _ask(asker: Asker, args: Namespace) -> SearchResult | FamilySearchResult:
+    if names_pairs(args):
+        refuse(args, _OF_ONE_PROMPT, "is of searches on one prompt")
+        return family_search.ask(asker, args)
+    refuse(args, family_search.OPTIONS, "is of searches over a family: name one with --family")
+    need_prompt(args, "search")
+    return _search_prompt(asker, args)
+
+
+def _search_prompt(asker: Asker, args: Namespace) -> SearchResult:
     objective = _objective(args)
     question = asker.question(args)
     flip_to = asker.token_id(args.flip_to) if objective is Objective.FLIP else None
@@ -60,10 +75,10 @@ def _ask(asker: Asker, args: Namespace) -> SearchResult:
         flip_to,
         args.max_heads,
         ablation,
-        strategy=Strategy(args.strategy),
+        strategy=Strategy(args.strategy or Strategy.GUIDED),
         budget_seconds=args.budget_seconds,
         budget_evaluations=args.budget_runs,
-        alternatives=args.alternatives,
+        alternatives=5 if args.alternatives is None else args.alternatives,
     )
     estimate = asker.measure(EstimateRequest(request))
     asker.tell(f"at most {estimate.evaluations:,} runs, about {estimate.seconds:.1f} s")
@@ -78,7 +93,9 @@ def _objective(args: Namespace) -> Objective:
     return Objective(args.objective)
 
 
-def to_text(result: SearchResult) -> str:
+def to_text(result: SearchResult | FamilySearchResult) -> str:
+    if isinstance(result, FamilySearchResult):
+        return family_search.to_text(result)
     request = result.request
     steps = table(
         ["step", "head", "score", "top-1", "runner-up", "its score"],
@@ -133,12 +150,22 @@ def _others(result: SearchResult) -> list[str]:
     ]
 
 
+def to_json(result: SearchResult | FamilySearchResult) -> dict[str, Any]:
+    is_of_pairs = isinstance(result, FamilySearchResult)
+    return family_search.to_json(result) if is_of_pairs else record_json(result)
+
+
 COMMAND = Command(
     name="search",
-    about="find a small set of heads that changes the prediction",
-    parents=(options.question, options.intervention, options.machine, options.output),
+    about="find a small set of heads that changes the prediction, of a prompt or a family of them",
+    parents=(
+        partial(options.question, needs_prompt=False),
+        partial(options.intervention, seed_is_also_for="--family"),
+        options.machine,
+        options.output,
+    ),
     add_options=_add_options,
     ask=_ask,
-    to_json=record_json,
+    to_json=to_json,
     to_text=to_text,
 )

@@ -23,6 +23,7 @@ from attention_viz.records.looks.agreement import Agreement
 from attention_viz.records.looks.control import Control
 from attention_viz.records.looks.cost import CostTable
 from attention_viz.records.looks.dose import Dose
+from attention_viz.records.looks.family import FamilyEffect, PairFlip
 from attention_viz.records.looks.positions import PositionMap
 from attention_viz.records.looks.redundancy import Redundancy
 from attention_viz.records.search import SearchResult
@@ -277,3 +278,22 @@ def positions_table(found: PositionMap) -> Table:
         [str(head), _measured(whole), *(_measured(value) for value in row)]
         for head, whole, row in zip(found.heads, found.whole, found.effect, strict=True)
     ]
+
+
+def family_table(found: FamilyEffect) -> Table:
+    """One row per pair; whether it flips is empty where the clean model answers it wrong."""
+    headers = ["pair", "prompt", "answer", "distractor", "logit difference, clean (logits)"]
+    headers += ["logit difference, ablated (logits)", "top-1, clean", "top-1, ablated"]
+    headers += [f"flips: {flip.about}" for flip in PairFlip]
+    rows = []
+    for number, each in enumerate(found.pairs, 1):
+        texts = each.pair.clean.texts[1 if each.pair.clean.bos else 0 :]
+        prompt = "".join(texts) if each.pair.text is None else each.pair.text.clean
+        row = [number, prompt, each.pair.answer, each.pair.distractor]
+        row += [each.clean, each.ablated, each.clean_top, each.ablated_top]
+        rows.append(row + [_yes(each.flips(f)) if each.counts(f) else None for f in PairFlip])
+    return headers, rows
+
+
+def _yes(claim: bool) -> str:
+    return "yes" if claim else "no"

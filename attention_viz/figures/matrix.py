@@ -164,7 +164,8 @@ def draw_matrix(
     marks: columns outlined, and why. is_triangle: nothing right of the diagonal is there.
     grows_up: the first row is at the bottom. has_bar: with a colour bar that names the unit.
     click: {"change": {address: "row" | "col" | "[row,col]"}}, again on the same: None;
-    {"position": "row" | "col"} moves the read-out; {"head": "row" | "col" | "both" | [names]}
+    {"act": name} asks the server to do it with both ends; {"position": "row" | "col"} moves the
+    read-out; {"head": "row" | "col" | "both" | [names]}
     chooses heads. follow: {"least" | "focus": address}, taken from the page as it changes there,
     without asking the server.
     """

@@ -38,6 +38,18 @@ class Attended:
     queries: int
     heads: int
 
+    @classmethod
+    def joined(cls, parts: "Sequence[Attended]") -> "Attended":
+        """Of prompts of one length: what hides keys is the same for all, the first's."""
+        key, value = (
+            torch.cat(each) for each in zip(*((p.key, p.value) for p in parts), strict=True)
+        )
+        return replace(parts[0], key=key, value=value)
+
+    def rows(self, at: slice | Tensor) -> "Attended":
+        """Of some rows of the batch."""
+        return replace(self, key=self.key[at], value=self.value[at])
+
     @cached_property
     def visible(self) -> Tensor:
         """Booleans, broadcast to [batch, head, query, key]."""

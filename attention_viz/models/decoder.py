@@ -4,7 +4,7 @@ Which module is what is looked up in `architecture`, so every family that Transf
 works here.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -47,6 +47,34 @@ class Run:
     # Of a stretch of a run (see stretch.py): its first position, and by layer what lies before it
     start: int = 0
     earlier: list[Earlier] | None = None
+
+    @classmethod
+    def joined(cls, runs: "Sequence[Run]") -> "Run":
+        """Runs of prompts of one length as one batch; its blocks are called as the first run's."""
+        residual, z, attended = (
+            list(zip(*layers, strict=True))
+            for layers in zip(*((run.residual, run.z, run.attended) for run in runs), strict=True)
+        )
+        return cls(
+            list(map(torch.cat, residual)),
+            list(map(torch.cat, z)),
+            [Attended.joined(parts) if all(parts) else None for parts in attended],
+            calls=runs[0].calls,
+        )
+
+    def row(self, index: int) -> "Run":
+        """One prompt of the batch; its blocks are called as this run's."""
+        at = slice(index, index + 1)
+        return Run(
+            [each[at] for each in self.residual],
+            [each[at] for each in self.z],
+            [each and each.rows(at) for each in self.attended],
+            calls=self.calls,
+        )
+
+    def is_called_as(self, other: "Run") -> bool:
+        """Whether the blocks had the same arguments in both, the residual stream aside."""
+        return _are_same(self.calls, other.calls)
 
 
 class Decoder:
@@ -335,6 +363,20 @@ def _only_read_position(module, args):
     """
     position = _read_at.get()
     return None if position is None else (args[0][:, position : position + 1], *args[1:])
+
+
+def _are_same(one, other) -> bool:
+    """Whether two arguments of blocks are the same; objects that are no values, by their type."""
+    if isinstance(one, Tensor):
+        is_like = isinstance(other, Tensor) and one.shape == other.shape
+        return is_like and torch.equal(one, other)
+    if isinstance(one, dict):
+        is_like = isinstance(other, dict) and one.keys() == other.keys()
+        return is_like and all(_are_same(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple):
+        is_like = isinstance(other, list | tuple) and len(one) == len(other)
+        return is_like and all(map(_are_same, one, other))
+    return one == other or (type(one) is type(other) and not isinstance(one, int | float | str))
 
 
 def first_tensor(output) -> Tensor:

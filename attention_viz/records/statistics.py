@@ -40,6 +40,15 @@ class Rate:
         half = _Z / (1 + _Z**2 / n) * sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))
         return Interval(max(0.0, middle - half), min(1.0, middle + half))
 
+    @property
+    def told(self) -> str:
+        """ "16 of 20 (80 %, 95 % interval 58 to 92 %)"."""
+        if self.interval is None:
+            return "none of 0"
+        low, high = (round(100 * end) for end in (self.interval.low, self.interval.high))
+        share = round(100 * self.count / self.of)
+        return f"{self.count} of {self.of} ({share} %, 95 % interval {low} to {high} %)"
+
 
 @dataclass(frozen=True)
 class Mean:

@@ -34,6 +34,7 @@ from tests.builders import (
     cost_of,
     curve_of,
     dose_of,
+    family_of,
     lens_of,
     positions_of,
     proof_of,
@@ -41,11 +42,14 @@ from tests.builders import (
     role_of,
     search_of,
     sweep_of,
+    tokens_of,
 )
 from tests.records.test_comparison import LEFT, RIGHT, made
 
 BOS, A, B = Token(0, "⟨bos⟩"), Token(1, " a"), Token(2, "b\n")
 MARY, JOHN, STORE = Token(2, " Mary"), Token(4, " John"), Token(8, " store")  # the builders'
+TOKENS_OF_MARY = tokens_of("⟨bos⟩|When| Mary| and| John| went| to| the| store")
+SAID = "When Mary and John went to the store"
 TOKENS = Tokens((BOS, A, B), bos=True)
 NAN = np.nan
 
@@ -160,6 +164,27 @@ _CURVE_HEADERS = [
 
 # table: (what it gives, headers, rows)
 EXPECTED = {
+    "family_table": (
+        tables.family_table(family_of(TOKENS_OF_MARY)),
+        [
+            "pair",
+            "prompt",
+            "answer",
+            "distractor",
+            "logit difference, clean (logits)",
+            "logit difference, ablated (logits)",
+            "top-1, clean",
+            "top-1, ablated",
+            "flips: the pair's distractor becomes the top-1",
+            "flips: the answer is no longer the top-1",
+            "flips: the logit difference answer − distractor falls below 0",
+        ],
+        [
+            [1, SAID, MARY, JOHN, 3.0, -1.0, MARY, JOHN, "yes", "yes", "yes"],
+            [2, SAID, MARY, JOHN, 2.0, 1.0, MARY, MARY, "no", "no", "no"],
+            [3, SAID, MARY, JOHN, -0.5, -0.75, STORE, STORE, None, None, None],
+        ],
+    ),
     "ablation_table": (
         tables.ablation_table(ablation_of()),
         [

@@ -30,6 +30,7 @@ from attention_viz.figures.lens_answer import draw_answer
 from attention_viz.figures.looks.agreement import draw_agreement
 from attention_viz.figures.looks.control import draw_control
 from attention_viz.figures.looks.dose import draw_dose
+from attention_viz.figures.looks.family import draw_family
 from attention_viz.figures.looks.positions import draw_positions
 from attention_viz.figures.looks.redundancy import draw_redundancy
 from attention_viz.figures.matrix import Axis, draw_matrix, scale_of
@@ -46,6 +47,7 @@ from tests.builders import (
     curve_of,
     cut_of,
     dose_of,
+    family_of,
     lens_of,
     maps_of,
     pairs_of,
@@ -102,6 +104,7 @@ DRAWINGS = {
     draw_control: [partial(draw_control, control_of())],
     draw_dose: [partial(draw_dose, dose_of())],
     draw_agreement: [partial(draw_agreement, agreement_of())],
+    draw_family: [partial(draw_family, family_of())],
     scale_of: [lambda theme, s=sense: scale_of(s, "", theme=theme).spec() for sense in Sense],
     draw_matrix: [matrix_of],
 }

@@ -9,6 +9,7 @@ from attention_viz.figures import palette
 from attention_viz.figures.looks.agreement import draw_agreement
 from attention_viz.figures.looks.control import draw_control
 from attention_viz.figures.looks.dose import draw_dose
+from attention_viz.figures.looks.family import draw_family
 from attention_viz.figures.looks.positions import draw_positions
 from attention_viz.figures.looks.redundancy import draw_redundancy
 from attention_viz.records.metrics import Metric
@@ -17,6 +18,7 @@ from tests.builders import (
     agreement_of,
     control_of,
     dose_of,
+    family_of,
     positions_of,
     redundancy_of,
     tokens_of,
@@ -136,3 +138,18 @@ def test_tokens_of_users_are_drawn_literally_by_plotly(draw, make, theme):
     text = draw(make(tokens_of(NASTY, bos=False)), theme).to_json()
     assert "<b>bold" not in text and "\\u003cb\\u003ebold" not in text
     assert "%{x}" not in text.replace("%{customdata", "").replace("%{y", "")
+
+
+def test_a_strip_has_a_column_for_every_pair_and_outlines_those_that_flip():
+    spec = draw_family(family_of())
+    assert spec["values"] == [[3, 2, -0.5], [-1, 1, -0.75]]
+    assert spec["rows"]["names"] == ["clean", "ablated"]
+    assert spec["columns"]["names"] == ["1", "2", "3"]
+    assert spec["marks"] == [[0, "flips to ␣John"]]
+    assert spec["click"] == {"act": "open-pair"}
+    assert (spec["scale"]["low"], spec["scale"]["high"]) == (-3, 3)
+    lines = {line["name"]: line["texts"] for line in spec["hover"]}
+    words = spec["words"]
+    assert [words[place] for place in lines["top-1"][1]] == ["␣John", "␣Mary", "␣store"]
+    apart = [words[place] for place in lines[""][0]]
+    assert apart == ["", "", "not answered right by the clean model"]

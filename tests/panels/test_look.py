@@ -18,6 +18,7 @@ from tests.builders import (
     control_of,
     cost_of,
     dose_of,
+    family_of,
     positions_of,
     redundancy_of,
 )
@@ -30,8 +31,9 @@ RECORDS = {
     "positions": positions_of,
     "control": control_of,
     "agreement": agreement_of,
+    "family": family_of,
 }
-MATRICES = ("redundancy", "positions", "agreement")
+MATRICES = ("redundancy", "positions", "agreement", "family")
 
 
 def showing(name: str, **changes) -> PageState:
@@ -106,7 +108,7 @@ def test_a_partial_look_tells_no_cost_yet():
     assert "runs in" not in text_of(by_id(drawn, "look-told"))
 
 
-@pytest.mark.parametrize("name", ["dose", "control"])
+@pytest.mark.parametrize("name", ["dose", "control", "family"])
 def test_looks_at_a_set_need_one(name):
     none = showing(name, heads=())
     drawn = draw(look, "look-result", StubWorkbench(), none)
@@ -144,6 +146,7 @@ def test_a_look_at_heads_is_not_asked_again_for_what_it_does_not_take():
         ("agreement", ["zero, mean"]),
         ("control", ["Effect −0.500 logits", "201 random sets", "same layers; zero ablation"]),
         ("positions", ["3 heads at 15 positions", "(logits)"]),
+        ("family", ["becomes the top-1: 1 of 2 (50 %,", "−2.50 logits", "1 pairs stand apart"]),
     ],
 )
 def test_what_is_told_is_what_was_measured(name, words):

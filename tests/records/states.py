@@ -10,6 +10,7 @@ from attention_viz.records.circuits.circuit import Cut
 from attention_viz.records.circuits.families import FAMILIES
 from attention_viz.records.circuits.replacing import InputPart, MeanOver
 from attention_viz.records.ids import HeadId
+from attention_viz.records.looks.family import PairFlip
 from attention_viz.records.metrics import Metric
 from attention_viz.records.page import VIEWS, PageState
 from attention_viz.records.page.ablation import LOOKS
@@ -34,7 +35,7 @@ WORKED_ON = (
     )
     .put("attention", show="difference", page=1, threshold=0.1, focus=(3, 2))
     .put("lens", show="ablated")
-    .put("ablation", look="dose")
+    .put("ablation", look="family", family="induction", pair_count=9, flip="sign", share=0.6)
     .put(
         "circuit",
         edges=30,
@@ -130,11 +131,22 @@ _CIRCUIT = st.fixed_dictionaries(
 )
 
 
-def _state(shared: dict, attention: dict, circuit: dict, look: str, show: str) -> PageState:
+_ABLATION = st.fixed_dictionaries(
+    {
+        "look": _one_of(LOOKS),
+        "family": _one_of([*(family.name for family in FAMILIES), "given"]),
+        "pair_count": st.integers(1, 1000),
+        "flip": _one_of(PairFlip),
+        "share": st.floats(0.01, 1),
+    }
+)
+
+
+def _state(shared: dict, attention: dict, circuit: dict, ablation: dict, show: str) -> PageState:
     state = PageState().change(**shared).put("attention", **attention).put("circuit", **circuit)
-    return state.put("ablation", look=look).put("lens", show=show)
+    return state.put("ablation", **ablation).put("lens", show=show)
 
 
 STATES = st.builds(
-    _state, _SHARED, _ATTENTION, _CIRCUIT, _one_of(LOOKS), st.sampled_from(["clean", "ablated"])
+    _state, _SHARED, _ATTENTION, _CIRCUIT, _ABLATION, st.sampled_from(["clean", "ablated"])
 )

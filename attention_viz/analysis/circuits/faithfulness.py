@@ -32,7 +32,6 @@ from attention_viz.records.circuits.faithfulness import (
     Faithfulness,
     FaithfulnessRequest,
     FaithfulnessResult,
-    Interval,
     Minimality,
     RandomCircuits,
 )
@@ -41,8 +40,7 @@ from attention_viz.records.circuits.pairs import PairSet
 from attention_viz.records.errors import BadInput
 from attention_viz.records.lens import LensRequest, LogitLens
 from attention_viz.records.pace import Pace
-
-RESAMPLES = 1000  # of the pairs, for intervals
+from attention_viz.records.statistics import RESAMPLES, Interval
 
 Mask = Bool[np.ndarray, "writer reader"]
 Values = Float[np.ndarray, "circuit pair"]

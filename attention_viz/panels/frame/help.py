@@ -48,7 +48,8 @@ _WORDS = (
     (
         "faithfulness",
         "the share of the logit difference that is left when every edge outside the circuit is "
-        "replaced; CPR and CMD are areas over circuit size",
+        "replaced; CPR and CMD are areas over circuit size, of circuits with as many edges as fit; "
+        "MIB's are of its own cut: the top edges, pruned, not refilled",
     ),
     ("found, minimal", "a set is minimal when each of its heads was tried and none can be dropped"),
 )

@@ -13,6 +13,7 @@ from attention_viz.records.circuits.edge import EdgeId
 from attention_viz.records.circuits.pairs import PairsRequest
 from attention_viz.records.circuits.replacing import Replacing
 from attention_viz.records.question import Question
+from attention_viz.records.statistics import Interval
 
 SHARES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # of all edges, as in MIB
 
@@ -36,14 +37,6 @@ class FaithfulnessRequest:
 
 
 @dataclass(frozen=True)
-class Interval:
-    """Middle 95 % of bootstrap samples over the pairs; None where there is one pair."""
-
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
 class Faithfulness:
     """What was measured of a circuit of `size` edges."""
 
@@ -51,7 +44,7 @@ class Faithfulness:
     share: float  # of all edges
     metric: float  # m(circuit), logits, mean over pairs
     faithfulness: float
-    interval: Interval | None
+    interval: Interval | None  # bootstrap over the pairs; None where there is one
     without: float  # completeness: the same measure of everything but the circuit; near 0 is good
 
 

@@ -1,4 +1,4 @@
-"""Closer looks: what it costs to flip, dose and response, pairs, positions, chance, agreement.
+"""Closer looks: cost to flip, dose and response, pairs, positions, chance, agreement, families.
 
 One look at a time, measured when asked for. Each has a caption that says what it means.
 """
@@ -12,6 +12,7 @@ from attention_viz.exports import tables
 from attention_viz.figures.looks.agreement import draw_agreement
 from attention_viz.figures.looks.control import draw_control
 from attention_viz.figures.looks.dose import draw_dose
+from attention_viz.figures.looks.family import draw_family
 from attention_viz.figures.looks.positions import draw_positions
 from attention_viz.figures.looks.redundancy import draw_redundancy
 from attention_viz.figures.palette import BOTH
@@ -24,6 +25,7 @@ from attention_viz.panels.kit.files import csv_act, csv_button
 from attention_viz.panels.kit.parts import Part, place
 from attention_viz.panels.kit.results import Found, ending, find, progress, submit
 from attention_viz.panels.kit.tables import fold, table
+from attention_viz.panels.views.ablation import family
 from attention_viz.panels.views.ablation.requests import look_request
 from attention_viz.records.bench import Bench
 from attention_viz.records.errors import AttentionVizError, BadInput
@@ -59,12 +61,13 @@ def layout() -> html.Node:
     return card(
         "A closer look",
         html.Div([shows, measure], className="controls"),
+        html.Div(family.layout(), **shown_if("ablation.look", "family")),
         place("look-result"),
         html.Div(
             fold("Table", place("look-table"), name="look-fold"),
             **shown_if("ablation.look", *(name for name, look in _LOOKS.items() if look.draw)),
         ),
-        note="of this prompt, with the intervention and metric chosen",
+        note="with the intervention and metric chosen",
         tools=csv_button("look"),
         className="look-card",
     )
@@ -267,7 +270,15 @@ _LOOKS = {
         tables.agreement_table,
         draw_agreement,
     ),
+    "family": Look(
+        "over a family",
+        family.ABOUT,
+        family.tell,
+        tables.family_table,
+        draw_family,
+        listed=family.list_pairs,
+    ),
 }
 
-PARTS = (Part("look-result", show_look), Part("look-table", show_table))
-ACTS: dict[str, Act] = {"look-measure": _measure} | csv_act("look", _to_save)
+PARTS = (Part("look-result", show_look), Part("look-table", show_table), *family.PARTS)
+ACTS: dict[str, Act] = {"look-measure": _measure} | csv_act("look", _to_save) | family.ACTS

@@ -4,15 +4,21 @@ from dataclasses import replace
 from typing import Any
 
 from attention_viz.panels.kit.requests import need_heads, without_counterfactual
+from attention_viz.panels.views.circuit.pair_file import COLUMNS, GIVEN
 from attention_viz.records.ablation import Ablation
+from attention_viz.records.circuits.pairs import Pair, PairsRequest
+from attention_viz.records.errors import BadInput
+from attention_viz.records.family_search import FamilySearchRequest
 from attention_viz.records.looks.agreement import AgreementRequest
 from attention_viz.records.looks.control import ControlRequest
 from attention_viz.records.looks.cost import CostRequest
 from attention_viz.records.looks.dose import DoseRequest
+from attention_viz.records.looks.family import FamilyRequest, PairFlip
 from attention_viz.records.looks.positions import PositionsRequest
 from attention_viz.records.looks.redundancy import RedundancyRequest
 from attention_viz.records.metrics import Metric
 from attention_viz.records.page import PageState
+from attention_viz.records.question import Question
 from attention_viz.records.search import Strategy
 
 
@@ -52,6 +58,33 @@ def _agreement_request(state: PageState) -> AgreementRequest:
     return AgreementRequest(state.question, Metric(state.metric), ablations)
 
 
+def family_pairs(state: PageState) -> PairsRequest:
+    """The pairs that a set is looked at over. Raises BadInput where their file is missing."""
+    plain = Question(state.model, "", bos=state.bos, chat=state.chat)
+    if state.ablation.family != GIVEN:
+        chosen = state.ablation
+        return PairsRequest(plain, family=chosen.family, count=chosen.pair_count)
+    given = tuple(Pair(*pair) for pair in state.circuit.given_pairs)
+    if not given:
+        raise BadInput("No pairs of your own yet.", f"Choose a file: {COLUMNS}.")
+    return PairsRequest(plain, given=given)
+
+
+def family_search_request(state: PageState) -> FamilySearchRequest:
+    """The search over them, with the rail's intervention and greatest number of heads."""
+    return FamilySearchRequest(
+        family_pairs(state),
+        PairFlip(state.ablation.flip),
+        state.ablation.share,
+        state.max_heads,
+        state.intervention,
+    )
+
+
+def _family_request(state: PageState) -> FamilyRequest:
+    return FamilyRequest(family_pairs(state), need_heads(state), state.intervention)
+
+
 _LOOKS = {
     "cost": _cost_request,
     "dose": _dose_request,
@@ -59,4 +92,5 @@ _LOOKS = {
     "positions": _positions_request,
     "control": _control_request,
     "agreement": _agreement_request,
+    "family": _family_request,
 }
