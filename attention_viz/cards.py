@@ -67,6 +67,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     entry = Catalogue.standard([options.model]).entry(options.model)
     card = write_card(entry, count=options.count, pairs=options.pairs)
+    FOLDER.mkdir(exist_ok=True)
     path = FOLDER / f"{entry.name}.md"
     path.write_text(card, encoding="utf-8")
     print(path)

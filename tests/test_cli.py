@@ -338,12 +338,15 @@ def test_models_are_tested(run, tmp_path):
     assert [model["name"] for model in passed] == [*here, "llama"]
     for model in passed:
         claims = {check["claim"]: check["error"] for check in model["checks"]}
-        assert claims["scale 1 is the clean run"] < 1e-3 and len(claims) == 6
+        assert claims["scale 1 is the clean run"] < 1e-3 and len(claims) == 11
+        parts = {part["name"]: part["reason"] for part in model["capabilities"]}
+        assert parts == dict.fromkeys(("ablation", "lens", "maps", "contributions", "edges"), "")
         assert model["engine"] == "one pass"
     refused = [model["reason"] for model in found.values() if model.get("passed") is False]
     assert len(refused) == 1 and "broken" in refused[0]
     code, out, _ = run("models", "--test")
     assert code == 0 and "scale 1 is the clean run" in out and "passed" in out
+    assert re.search(r"edges +right", out)
 
 
 def test_models(run, tmp_path):

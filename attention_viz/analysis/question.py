@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from attention_viz.analysis.lazy import lazy
 from attention_viz.models.decoder import Decoder, Run
 from attention_viz.models.finite import need_finite
 from attention_viz.models.loading import LoadedModel
@@ -83,7 +84,7 @@ class Asked:
     def ids(self) -> Int[Tensor, "1 pos"]:
         return ids_of(self.tokens)
 
-    @cached_property
+    @lazy
     def counterfactual(self) -> Run:
         """Run of the counterfactual prompt. Raises BadInput where there is none."""
         if self.read.counterfactual is None:

@@ -187,8 +187,7 @@ def _later(decoder: Decoder, ids: Tensor, run: Run) -> float:
     error = _difference(other.residual[-1][:, :-1], run.residual[-1][:, :-1])
     if not error < TOLERANCE:
         raise ModelUnavailable(
-            f"{type(decoder.hf).__name__} is bidirectional: its tokens see later ones "
-            f"(off by {error:.2g}).",
+            f"{type(decoder.hf).__name__} is bidirectional: its tokens see later ones.",
             "Choose a decoder such as GPT-2, GPT-NeoX/Pythia or Llama.",
         )
     return error

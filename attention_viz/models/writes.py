@@ -57,14 +57,18 @@ class Writes:
     ) -> Float[Tensor, "batch head pos d_model"]:
         """What each head writes to the stream; `at`: z of the run whose scale is held, if not z."""
         results = torch.einsum("bphd,hdm->bhpm", z, self._decoder.output_weights(layer))
-        return self._written(layer, results, self._scale(layer, z if at is None else at))
+        post, factor = self._posts[layer], self.factors[layer]
+        if post is not None:
+            results = post.part(results, self._scale(layer, z if at is None else at))
+        return results if factor == 1 else factor * results
 
     def bias(self, layer: int, z: Z) -> Float[Tensor, "*batch_pos d_model"]:
         """What attention writes beside its heads, in the run that z is of."""
-        written = self._written(layer, self._decoder.output_bias(layer), self._scale(layer, z))
-        written = written.squeeze(1) if written.ndim == 4 else written
-        post = self._posts[layer]
-        return written.to(z) + (0 if post is None else self.factors[layer] * post.bias)
+        bias, post = self._decoder.output_bias(layer).to(z), self._posts[layer]
+        if post is not None:
+            scale = self._scale(layer, z)[:, 0]
+            bias = post.part(bias.expand(*z.shape[:2], -1), scale) + post.bias
+        return self.factors[layer] * bias
 
     @property
     def has_changing_bias(self) -> bool:
@@ -74,17 +78,9 @@ class Writes:
             for layer, post in enumerate(self._posts)
         )
 
-    def _written(self, layer: int, given: Tensor, scale: Tensor | None) -> Tensor:
-        post, factor = self._posts[layer], self.factors[layer]
-        if post is not None:
-            given = post.part(given, scale)
-        return given if factor == 1 else factor * given
-
-    def _scale(self, layer: int, z: Z) -> Float[Tensor, "batch 1 pos 1"] | None:
+    def _scale(self, layer: int, z: Z) -> Float[Tensor, "batch 1 pos 1"]:
         """What the norm after attention divides by in the run that z is of."""
         post = self._posts[layer]
-        if post is None:
-            return None
         weights = self._decoder.output_weights(layer)
         given = torch.einsum("bphd,hdm->bpm", z, weights) + self._decoder.output_bias(layer).to(z)
         return post.scale(given)[:, None]

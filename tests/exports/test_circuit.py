@@ -120,7 +120,7 @@ def test_exports_at_the_same_time_wait_for_each_other(monkeypatch):
     """matplotlib's settings are global: one export at a time may have changed them."""
     inside, most = [], []
 
-    def save(figure, suffix, circuit):
+    def save(figure, suffix, circuit, size):
         inside.append(suffix)
         time.sleep(0.02)
         most.append(len(inside))

@@ -21,7 +21,7 @@ from attention_viz.analysis.lens import logit_lens
 from attention_viz.analysis.one_pass import Candidate, evaluate
 from attention_viz.analysis.question import ask
 from attention_viz.models.decoder import Decoder
-from attention_viz.models.loading import LoadedModel, _describe
+from attention_viz.models.loading import LoadedModel
 from attention_viz.models.self_test import run_self_test
 from attention_viz.models.vocabulary import Vocabulary
 from attention_viz.records.ablation import Ablation, AblationKind
@@ -31,7 +31,7 @@ from attention_viz.records.circuits.edge import Via
 from attention_viz.records.circuits.pairs import Pair, PairsRequest
 from attention_viz.records.ids import HeadId
 from attention_viz.records.lens import LensRequest
-from attention_viz.records.model import ModelEntry
+from attention_viz.records.model import ModelInfo
 from attention_viz.records.question import Question
 from tests.models.family_oracle import Oracle, Slot
 from tests.models_for_tests import random_tokenizer
@@ -42,13 +42,11 @@ COUNTERFACTUAL = "w3 w14 w15 w2 w26 w5 w44 w8 w9 w7 w22"
 ANSWER, DISTRACTOR = "w30", "w11"
 SETS = 2
 EDGES = 3  # into each kind of reader
-SINGLE = ("deepseek_v2", "deepseek_v3", "gpt_oss", "granite_moe", "mixtral")
-SINGLE += ("olmoe", "qwen2_moe", "qwen3_moe")  # experts and upcasts know float32 only
 
 
 def load_family(name: str) -> LoadedModel:
-    """The product's model; in float64 where the family can. Raises ModelUnavailable."""
-    dtype = torch.float32 if name in SINGLE else torch.float64
+    """The product's model in float64. Raises ModelUnavailable."""
+    dtype = torch.float64
     hf = copy.deepcopy(build(name)).to(dtype)
     eager = hf.config._attn_implementation == "eager"
     decoder = Decoder(hf, implementation="eager" if eager else "sdpa")
@@ -57,8 +55,25 @@ def load_family(name: str) -> LoadedModel:
         random_tokenizer(), size=settings.d_vocab, context=64, prepends_bos=False
     )
     checks = run_self_test(decoder)
-    entry = ModelEntry(name, name, True)
-    return LoadedModel.of(_describe(entry, decoder, vocabulary, checks, 0.0), decoder, vocabulary)
+    info = ModelInfo(
+        name=name,
+        architecture=type(hf).__name__,
+        layers=decoder.layers,
+        heads=decoder.heads,
+        key_value_heads=decoder.key_value_heads,
+        d_model=decoder.d_model,
+        d_head=decoder.d_head,
+        vocabulary=vocabulary.size,
+        context=vocabulary.context,
+        parameters=sum(weight.numel() for weight in hf.parameters()),
+        device="cpu",
+        dtype=str(dtype),
+        prepends_bos=False,
+        seconds=0.0,
+        engine="one pass" if decoder.calls_blocks else "whole forwards",
+        checks=checks,
+    )
+    return LoadedModel.of(info, decoder, vocabulary)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,9 +5,13 @@ from functools import cache
 import pytest
 import torch
 
+from attention_viz.analysis.circuits.circuit import measure_circuit
+from attention_viz.exports.script import script_of
 from attention_viz.models.norms import HeldNorm
+from attention_viz.records.circuits.circuit import CircuitRequest
 from attention_viz.records.circuits.graph import Graph
 from attention_viz.records.errors import BadInput, ModelUnavailable
+from attention_viz.records.ids import HeadId
 from tests.models.family_checks import CHECKS, Family, load_family
 from tests.models.family_table import DOCS, refusals, to_markdown
 from tests.random_families import FAMILIES, REFUSED
@@ -69,6 +73,27 @@ def test_what_is_refused_says_why_wherever_it_is_asked():
 def test_a_norm_after_attention_is_named_as_the_convention():
     with_norm = {name for name in FAMILIES if family(name).model.info.convention}
     assert with_norm == {"exaone4", "gemma2", "gemma3_text", "glm4", "olmo2", "olmo3"}
+
+
+def test_what_a_circuit_says_of_its_family():
+    """How results count, what contributions sum to, and that no script can recompute it."""
+    for name, plain, capped in (
+        ("llama", True, False),
+        ("granite", False, False),
+        ("gemma2", False, True),
+        ("olmoe", False, False),
+    ):
+        one = family(name)
+        circuit = measure_circuit(one.model, CircuitRequest(one.question, (HeadId(0, 1),)))
+        assert (circuit.is_plain, circuit.is_capped) == (plain, capped), name
+        has_norm = "own run's scale of the norm after attention" in circuit.patched_with
+        assert has_norm == (name == "gemma2")
+        assert ("soft cap" in circuit.contributed_to) == capped
+        if plain:
+            assert "import" in script_of(circuit, name)
+        else:
+            with pytest.raises(BadInput, match="can't recompute"):
+                script_of(circuit, name)
 
 
 @pytest.mark.parametrize("name", ["gemma2", "olmo2", "olmo", "cohere", "nemotron", "gpt2"])

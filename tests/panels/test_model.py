@@ -109,3 +109,9 @@ def test_scripts_are_told_where_a_model_stands():
     loading = news(FakeWorkbench(other=("loading", "fetching 40 %")), "other")
     assert loading == {"name": "other", "state": "loading", "message": "fetching 40 %"}
     assert news(FakeWorkbench(), "elsewhere")["state"] == "failed"
+
+
+def test_what_is_particular_about_a_model_is_said():
+    told = replace(info_of(), notes=("3 rows of the unembedding have no token", "odd"))
+    assert model.facts(told).endswith("; 3 rows of the unembedding have no token; odd")
+    assert model.facts(info_of()).endswith(" s")

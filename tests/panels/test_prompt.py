@@ -34,7 +34,7 @@ def test_an_empty_prompt_is_refused(text):
 @pytest.mark.parametrize("text", ["\n", " ", "\t \n"])
 def test_blanks_are_a_prompt(workbench, text):
     workbench.wait("embedded")
-    assert run(MARY, text, bench=workbench)["page"]["prompt"] == text
+    assert run(MARY, text, bench=workbench)["changes"]["shared.prompt"] == text
 
 
 def test_prompts_the_model_cannot_read_are_refused(workbench):

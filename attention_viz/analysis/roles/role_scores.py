@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from jaxtyping import Float
@@ -10,6 +9,7 @@ from torch import Tensor
 
 from attention_viz.analysis.attention import run_clean
 from attention_viz.analysis.contributions import direct_contributions
+from attention_viz.analysis.lazy import lazy
 from attention_viz.analysis.question import Asked
 from attention_viz.records.circuits.roles import Role, RoleEvidence, RoleNumber, SeenWeight
 from attention_viz.records.ids import HeadId
@@ -36,7 +36,7 @@ class Clean:
 
     asked: Asked
 
-    @cached_property
+    @lazy
     def rows(self) -> Float[Tensor, "layer head key"] | None:
         """Attention of the read-out; None where attention is out of reach."""
         if not self.asked.decoder.hears_attention:
@@ -45,7 +45,7 @@ class Clean:
         pattern = run_clean(self.asked).pattern
         return torch.stack([each[0, :, position, : position + 1].cpu() for each in pattern])
 
-    @cached_property
+    @lazy
     def direct(self) -> PerHead | None:
         """Direct contributions to answer − distractor, in logits; None where not defined."""
         decoder = self.asked.decoder

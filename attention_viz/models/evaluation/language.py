@@ -82,19 +82,20 @@ def _name_lists(subject: Subject, rng: Random, count: int) -> Questions:
 
 
 def _cities(subject: Subject, rng: Random, count: int) -> Questions:
-    return _facts(held_out.FACTS_CITY, 1)
+    return _facts(held_out.FACTS_CITY, 1, rng, count)
 
 
 def _countries(subject: Subject, rng: Random, count: int) -> Questions:
-    return _facts(held_out.FACTS_COUNTRY, 2)
+    return _facts(held_out.FACTS_COUNTRY, 2, rng, count)
 
 
-def _facts(templates: list[str], which: int) -> Questions:
-    return [
+def _facts(templates: list[str], which: int, rng: Random, count: int) -> Questions:
+    questions = [
         (each.format(l=known[0], L=capitalize(known[0])), f" {known[which]}")
         for known in LANDMARKS
         for each in templates
     ]
+    return rng.sample(questions, min(count, len(questions)))
 
 
 def _successors(subject: Subject, rng: Random, count: int) -> Questions:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from attention_viz.exports.tables import Table
-from attention_viz.figures.circuits.folding import fold_circuit
+from attention_viz.figures.circuits.folding import can_fold, fold_circuit
 from attention_viz.figures.circuits.stack import StackNode, SummedEdge, sum_of
 from attention_viz.panels.kit import html
 from attention_viz.panels.kit.tables import facts, fold, table
@@ -20,8 +20,8 @@ from attention_viz.records.page import PageState
 
 
 def folded(circuit: Circuit, state: PageState) -> Circuit:
-    """The circuit as the page draws it."""
-    return fold_circuit(circuit, state.circuit.drawing)
+    """The circuit as the page draws it; the drawing is read only where it can fold anything."""
+    return fold_circuit(circuit, state.circuit.drawing) if can_fold(circuit) else circuit
 
 
 def show_stack(state: PageState, drawn: Circuit, node: StackNode) -> list[Any]:
