@@ -482,7 +482,7 @@ def test_without_a_command_the_page_is_served(monkeypatch):
 
 
 BAD = {
-    "empty prompt": (["sweep", "--prompt", "  "], "empty"),
+    "empty prompt": (["sweep", "--prompt", ""], "empty"),
     "over the context": (["sweep", "--prompt", "the " * 200], "at most 128"),
     "answer of two tokens": (["sweep", "--prompt", MARY, "--answer", " John Mary"], "2 tokens"),
     "flip-to of two tokens": (["search", "--prompt", MARY, "--flip-to", " to go"], "2 tokens"),

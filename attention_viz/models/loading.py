@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from transformers.utils import logging as transformers_logging
 
 from attention_viz.models.building import BUILDING
@@ -167,7 +167,10 @@ def _read_tokenizer(plan: Plan):
     name, path = plan.folder.name, plan.folder.path
     try:
         tokenizer = AutoTokenizer.from_pretrained(path, config=plan.config, trust_remote_code=False)
-        if not tokenizer.encode("a word", add_special_tokens=False):
+        if not _reads(tokenizer) and (path / "tokenizer.json").is_file():
+            # Built as the model's type is used to, not from the file (Qwen 2 with words for tokens)
+            tokenizer = PreTrainedTokenizerFast.from_pretrained(path)
+        if not _reads(tokenizer):
             raise ValueError("it reads every text as nothing")  # what missing files come to
         return tokenizer
     except Exception as error:
@@ -175,6 +178,10 @@ def _read_tokenizer(plan: Plan):
             f"The model {name!r} has no tokenizer that can be read ({in_a_line(error)}).",
             "Save the tokenizer beside the weights with tokenizer.save_pretrained(FOLDER).",
         ) from error
+
+
+def _reads(tokenizer) -> bool:
+    return bool(tokenizer.encode("a word", add_special_tokens=False))
 
 
 def _vocabulary(entry: ModelEntry, tokenizer, decoder: Decoder, padding: str) -> Vocabulary:

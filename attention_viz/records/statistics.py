@@ -38,7 +38,8 @@ class Rate:
         share, n = self.count / self.of, self.of
         middle = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
         half = _Z / (1 + _Z**2 / n) * sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))
-        return Interval(max(0.0, middle - half), min(1.0, middle + half))
+        # An end where all or none are is exactly that, whatever rounding makes of it.
+        return Interval(min(share, max(0.0, middle - half)), max(share, min(1.0, middle + half)))
 
     @property
     def told(self) -> str:

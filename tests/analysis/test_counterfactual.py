@@ -179,7 +179,7 @@ def test_the_random_token_stands_before_the_read_out(build):
 @pytest.mark.parametrize("way", list(Way))
 def test_an_empty_prompt_is_refused(build, way):
     with pytest.raises(BadInput, match="empty"):
-        build("  ", way)
+        build("", way)
 
 
 def test_the_old_counterfactual_does_not_matter(build):

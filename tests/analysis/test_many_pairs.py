@@ -59,13 +59,14 @@ def test_equals_one_hooked_forward_per_pair_and_set(load, monkeypatch, name, apa
     model = load(name)
     hf = plain_model(model, torch.float64, "eager" if name == "gptj" else "sdpa")
     kinds = [kind for kind in AblationKind if name != "gptj" or not kind.needs_attention]
+    close = 1e-7 if name == "gptj" else 1e-9  # its attention scores are made in fp32
     for kind in kinds:
         many = many_of(model, random_pairs(name), Ablation(kind, **SETTINGS))
         found = logits_of(many, SETS)
         for number, heads in enumerate(SETS):
             for index, pair in enumerate(many.pairs):
                 expected = expect(hf, pair, kind, heads)
-                assert found[number, index] == pytest.approx(expected, abs=1e-9), (kind, heads)
+                assert found[number, index] == pytest.approx(expected, abs=close), (kind, heads)
 
 
 def test_chosen_positions_are_edited_only(load):

@@ -77,7 +77,7 @@ def test_beginning_of_text_is_as_the_question_says(load, bos):
 
 BAD = {
     "longer": (replace(GOOD, counterfactual=MARY + " the"), "16 tokens, the prompt 15"),
-    "empty": (replace(GOOD, clean="  "), "prompt is empty"),
+    "empty": (replace(GOOD, clean=""), "prompt is empty"),
     "empty counterfactual": (replace(GOOD, counterfactual=""), "counterfactual is empty"),
     "over the context": (replace(GOOD, clean="the " * 200), "at most 128"),
     "two tokens": (replace(GOOD, answer=" Mary John"), "2 tokens"),

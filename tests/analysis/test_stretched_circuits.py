@@ -93,14 +93,17 @@ def test_circuit_runs(families, name, kind):  # noqa: F811
         pairs_of(name, PAIRS[:2]), tuple(every[::3]), ablation=kind, random_circuits=3
     )
     found, expected = both(model, lambda: measure_faithfulness(model, request))
-    for ours, theirs in (
-        (found.measured.metric, expected.measured.metric),
-        (found.measured.without, expected.measured.without),
-        (found.full, expected.full),
-        (found.empty, expected.empty),
-        *zip(found.random.values, expected.random.values, strict=True),
-    ):
-        need_same(name, [ours], [theirs])
+    ours, theirs = (
+        [
+            each.measured.metric,
+            each.measured.without,
+            each.full,
+            each.empty,
+            *each.random.values,
+        ]
+        for each in (found, expected)
+    )
+    need_same(name, ours, theirs)
 
 
 @pytest.mark.parametrize("name", NAMES)

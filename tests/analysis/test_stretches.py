@@ -30,6 +30,7 @@ EXPERTS = {  # torch multiplies experts' matrices in single precision only
     *("deepseek_v2", "deepseek_v3", "gpt_oss", "granite_moe", "mixtral"),
     *("olmoe", "qwen2_moe", "qwen3_moe"),
 }
+WHOLE = {"gemma4_text"}  # its blocks are given more of the tokens than the stream
 FAMILIES = sorted(set(random_families.FAMILIES) - AT_PROJECTIONS)
 
 
@@ -65,11 +66,11 @@ def tolerance_of(name):
 
 @contextmanager
 def all_positions(decoder):
-    decoder.runs_stretches = False
+    runs_stretches, decoder.runs_stretches = decoder.runs_stretches, False
     try:
         yield
     finally:
-        decoder.runs_stretches = True
+        decoder.runs_stretches = runs_stretches
 
 
 def question_of(name, **changes):
@@ -101,7 +102,7 @@ def one_pass(asked, candidates):
 @pytest.mark.parametrize("name", FAMILIES)
 def test_every_kind_as_with_all_positions(families, name):
     model = families(name)
-    assert model.decoder.runs_stretches
+    assert model.decoder.runs_stretches is (name not in WHOLE)
     for position in (-1, 6) if name in ("gpt2", "llama") else (-1,):
         asked = ask(model, question_of(name, position=position))
         candidates = candidates_of(asked)
@@ -278,7 +279,10 @@ def test_a_short_row_takes_no_more_than_is_estimated(families, name):
     def work(rows):
         asked.decoder.row_seconds = 1e-9
         [_] = evaluate(
-            asked, [Candidate((HeadId(0, 0),), edit)] * rows, lambda logits: logits[:, 0]
+            # An edit of its own each: the same ones would share a row.
+            asked,
+            [Candidate((HeadId(0, 0),), edit.at(edit.positions)) for _ in range(rows)],
+            lambda logits: logits[:, 0],
         )
 
     work(2)

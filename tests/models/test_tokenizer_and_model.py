@@ -117,6 +117,7 @@ def test_ids_with_gaps_are_named_by_number():
         """Its last token has an id of its own, far from the others."""
 
         bos_token_id = None
+        chat_template = None
 
         def get_vocab(self):
             return tokenizer.get_vocab() | {"<far>": size - 5}

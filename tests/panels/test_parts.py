@@ -39,7 +39,7 @@ from tests.panels.views import MARY
 # What a question is made of
 QUESTION = {
     f"shared.{name}"
-    for name in "model prompt position bos counterfactual answer distractor".split()
+    for name in "model prompt position bos chat counterfactual answer distractor".split()
 }
 
 
@@ -94,10 +94,13 @@ def test_only_settings_of_the_kind_in_use_are_read(kind, own):
     ("pairs", "wanted"),
     [
         ("", QUESTION | {"shared.flip_to", "circuit.pairs"}),
-        ("given", {"shared.model", "shared.bos", "circuit.pairs", "circuit.given_pairs"}),
+        (
+            "given",
+            {"shared.model", "shared.bos", "shared.chat", "circuit.pairs", "circuit.given_pairs"},
+        ),
         (
             "indirect object",
-            {"shared.model", "shared.bos", "circuit.pairs", "circuit.pair_count"},
+            {"shared.model", "shared.bos", "shared.chat", "circuit.pairs", "circuit.pair_count"},
         ),
     ],
 )
@@ -107,7 +110,7 @@ def test_pairs_of_their_own_do_not_read_the_prompt(pairs, wanted):
 
 
 def test_properties_and_methods_of_a_view_read_through():
-    drawing = {"arranged", "pinned", "hidden", "names", "groups", "shape"}
+    drawing = {"arranged", "pinned", "hidden", "names", "groups", "shape", "folds", "opened"}
     assert reads(lambda s: s.circuit.drawing) == {f"circuit.{name}" for name in drawing}
     assert reads(lambda s: s.circuit.asks_own_pairs) == {"circuit.source"}
     own = MARY.put("circuit", source="scores")
@@ -151,7 +154,7 @@ def test_requests_read_what_they_ask():
 
 
 def test_maps_read_neither_the_read_out_nor_what_the_clean_run_does_without():
-    clean = {"shared.model", "shared.prompt", "shared.bos"}
+    clean = {"shared.model", "shared.prompt", "shared.bos", "shared.chat"}
     maps = clean | {"shared.heads", "attention.show"}
     assert reads(attention_request) == maps
     assert reads(lambda s: token_request(s, 3)) == clean
@@ -372,6 +375,7 @@ OTHER = (
         prompt="The keys to the cabinet",
         counterfactual="The key to the cabinet",
         bos=False,
+        chat=True,
         position=3,
         answer=5,
         distractor=6,
@@ -387,7 +391,14 @@ OTHER = (
     )
     .change(scale=1.5, threshold=0.125, seed=9)
     .put("attention", show="difference", page=1, threshold=0.125, focus=(2, 1))
-    .put("ablation", look="dose")
+    .put(
+        "ablation",
+        look="dose",
+        family="indirect object BABA",
+        pair_count=4,
+        flip="sign",
+        share=0.5,
+    )
     .put("lens", show="ablated")
     .put(
         "circuit",
@@ -414,6 +425,10 @@ OTHER = (
         hidden=("L3H1",),
         names=(("L2H3", "mover"),),
         groups=(("both", ("L2H3", "L3H1")),),
+        folds=False,
+        opened=("L1MLP",),
+        width=960,
+        height=720,
     )
 )
 LOCAL = {"attention.table": "L3H1", "attention.token": 2, "model.wanted": "gpt2"}
