@@ -1,13 +1,14 @@
 """The README's pictures, made anew: `python -m tests.pictures`.
 
-The page is served, opened on a link, and photographed light and dark; the pictures are written to
-`docs/`. They show what the page shows at this commit.
+The page is served, opened on a link, and photographed light and dark; the circuit of SmolLM2 is the
+command line's. The pictures are written to `docs/`. They show what is shown at this commit.
 """
 
 import sys
 import time
 from pathlib import Path
 
+from attention_viz import cli
 from attention_viz.models.catalogue import Catalogue
 from attention_viz.records.model import EMBEDDED
 from attention_viz.records.page import PageState
@@ -28,6 +29,16 @@ MARY = PageState(
 PAGES = {
     "circuit": MARY.change(view="circuit"),
     "attention": MARY.change(view="attention"),
+}
+SMOLLM2 = {
+    "--model": "smollm2",
+    "--prompt": MARY.prompt,
+    "--counterfactual": MARY.counterfactual,
+    "--distractor": " John",
+    "--edges": "100",
+    "--width": "1200",
+    "--height": "960",
+    "--out": str(DOCS / "smollm2_circuit.png"),
 }
 _RESTS = "return !document.querySelector('[aria-busy=true], .is-waiting, .loading')"
 
@@ -50,7 +61,7 @@ def main() -> int:
     finally:
         browser.quit()
         bench.close()
-    return 0
+    return cli.main(["circuit", *(word for option in SMOLLM2.items() for word in option)])
 
 
 def _photograph(browser, address: str, path: Path) -> None:
