@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Measure the models named and write their cards."""
     parser = argparse.ArgumentParser(prog="python -m attention_viz.cards")
     parser.add_argument("model", choices=sorted(_ABOUT))
-    parser.add_argument("--count", type=int, default=200, help="questions of each kind")
+    parser.add_argument("--count", type=int, default=100, help="questions of each kind")
     parser.add_argument("--pairs", type=int, default=PAIRS, help="pairs of each family")
     options = parser.parse_args(arguments)
     entry = Catalogue.standard([options.model]).entry(options.model)
