@@ -127,8 +127,13 @@ def same_but_for_rounding(found, expected):
         assert (one.head, one.role) == (other.head, other.role)
         for (role, score), (same, again) in zip(one.scores, other.scores, strict=True):
             assert role == same and score == pytest.approx(again, abs=1e-9)
-        shown = [[(each.role, len(each.weights)) for each in r.evidence] for r in (one, other)]
-        assert shown[0] == shown[1]
+        for ours, theirs in zip(one.evidence, other.evidence, strict=True):
+            assert (ours.role, ours.label) == (theirs.role, theirs.label)
+            for shown in zip(ours.weights, theirs.weights, strict=True):
+                assert shown[0].weight == pytest.approx(shown[1].weight, abs=1e-9)
+            for told in zip(ours.numbers, theirs.numbers, strict=True):
+                assert told[0].label == told[1].label
+                assert told[0].value == pytest.approx(told[1].value, abs=1e-9)
 
 
 def test_scores_of_the_model_itself_are_measured_once(load, ask_about):

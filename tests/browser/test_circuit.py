@@ -187,7 +187,7 @@ def export(person, suffix):
             .find(item => item.querySelector('b').innerText === arguments[0])"""
         person.js(script, suffix.upper()).click()
 
-    return person.saves(press, f"circuit-embedded.{suffix}")
+    return person.saves(press, f"circuit-{person.state().model}.{suffix}")
 
 
 def saved_table(person, name):

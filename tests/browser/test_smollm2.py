@@ -7,7 +7,7 @@ import pytest
 
 from attention_viz.records.model import EMBEDDED
 from attention_viz.records.page import PageState
-from tests.browser.test_circuit import SVG
+from tests.browser.test_circuit import SVG, export
 from tests.browser.wording import MARY, SWAPPED
 
 HEADS = 270
@@ -117,16 +117,3 @@ def measured(person, is_there, what):
 
 def ids(person):
     return {node["id"] for node in person.graph("nodes")}
-
-
-def export(person, suffix):
-    """Save the circuit by the menu."""
-
-    def press():
-        if not person.js("return document.getElementById('circuit-menu').open"):
-            person.clicks("#circuit-menu summary")
-        script = """return [...document.querySelectorAll('#circuit-menu .menu-item')]
-            .find(item => item.querySelector('b').innerText === arguments[0])"""
-        person.js(script, suffix.upper()).click()
-
-    return person.saves(press, f"circuit-smollm2.{suffix}")
